@@ -1,0 +1,26 @@
+/** The door to the utilities. Code inside the library names the leaf files instead. */
+
+export { ByteBuilder } from './builder.js';
+export {
+  concatBytes,
+  type DecodeOptions,
+  equalBytes,
+  fromBase64,
+  fromHex,
+  isWellFormed,
+  toBase64,
+  toHex,
+  utf8Decode,
+  utf8Encode,
+  viewOf,
+} from './bytes.js';
+export { canonicalJson, canonicalJsonBytes } from './canonical-json.js';
+export { crc32 } from './crc32.js';
+export { ByteCursor } from './cursor.js';
+export { ERROR_CODES, type ErrorCode, type ErrorKind, exitCodeOf, httpStatusOf } from './error-codes.js';
+export { H4Error, type H4ErrorOptions, isH4Error } from './error.js';
+export { hkdf, hkdfExpand, hkdfExtract, hmacSha256 } from './hkdf.js';
+export { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
+export { createSha256, type RunningHash, sha256 } from './sha256.js';
+export { type JsonLimits, parseStrictJson } from './strict-json.js';
+export { isSafeU64, MAX_U53, readU64, writeU64 } from './u64.js';

@@ -1,0 +1,51 @@
+/**
+ * The primitives for browsers and every other runtime, in portable code. WebCrypto is no help here: it is asynchronous,
+ * and hashes neither piece by piece nor with a copy of the state.
+ */
+
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+import type { Platform, RunningHash } from '../contract.js';
+import { crc32 } from './crc32.js';
+
+type NobleHash = ReturnType<typeof nobleSha256.create>;
+
+export const platform: Platform = {
+  name: 'web',
+  crc32,
+  sha256: (parts) => digestOf(nobleSha256.create(), parts),
+  createSha256: () => new WebHash(nobleSha256.create()),
+  hmacSha256: (key, parts) => digestOf(hmac.create(nobleSha256, key), parts),
+};
+
+class WebHash implements RunningHash {
+  readonly #hash: NobleHash;
+
+  constructor(hash: NobleHash) {
+    this.#hash = hash;
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  copy(): RunningHash {
+    return new WebHash(this.#hash.clone());
+  }
+
+  digest(): Uint8Array {
+    return this.#hash.digest();
+  }
+}
+
+interface Hashing {
+  update(bytes: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
+
+function digestOf(hashing: Hashing, parts: readonly Uint8Array[]): Uint8Array {
+  for (const part of parts) {
+    hashing.update(part);
+  }
+  return hashing.digest();
+}

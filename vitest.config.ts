@@ -1,0 +1,26 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const platformAlias = (name: 'node' | 'web') => ({ '#platform': here(`src/utils/platform/${name}/platform.ts`) });
+
+export default defineConfig({
+  test: {
+    // The primitives run the same tests behind either door; everything above them runs behind Node's.
+    projects: [
+      {
+        resolve: { alias: platformAlias('node') },
+        test: { name: 'node', include: ['tests/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 },
+      },
+      {
+        resolve: { alias: platformAlias('web') },
+        test: { name: 'web', include: ['tests/utils/**/*.test.ts'], testTimeout: 60_000 },
+      },
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+    },
+  },
+});
