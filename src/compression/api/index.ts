@@ -1,0 +1,5 @@
+/** The frozen contract of compression engines, the engine that every reader has, and the rule that picks one. */
+
+export type { CompressionEngine, EngineInfo } from './engine.js';
+export { createEngineSet, type EngineSet } from './engine-set.js';
+export { storedEngine } from './stored.js';
