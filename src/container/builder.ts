@@ -1,0 +1,226 @@
+/**
+ * `H4MKBuilder`: writes a whole recording from blocks of media (spec/h4mk.md sections 4, 5 and 9). It adds what every
+ * recording has: record 0, the safety scopes, the end record with its totals, and the engine's compression.
+ */
+import type { CompressionEngine } from '../compression/api/engine.js';
+import { canonicalJsonBytes } from '../utils/canonical-json.js';
+import { H4Error } from '../utils/error.js';
+import type { JsonObject } from '../utils/json-value.js';
+import type { ByteSink } from './io/io.js';
+import { MODE } from './layout.js';
+import { DEFAULT_LIMITS } from './limits.js';
+import { type ClockInfo, MetaLedger, type SourceInfo, type TrackInfo, ZERO_UID, recordZeroJson } from './meta.js';
+import {
+  type Checkpoint,
+  type IndexPointOptions,
+  type RecordReceipt,
+  RecordWriter,
+  type SignCheckpoint,
+} from './record-writer.js';
+
+/** What this software promises about every recording it writes: it moves and indexes media, it never looks into them. */
+export const SAFETY_SCOPES: JsonObject = Object.freeze({
+  scope: 'container+transport-only',
+  no_video_synthesis: true,
+  no_pixel_semantics: true,
+  no_visual_ml: true,
+});
+
+export interface RecordingOptions {
+  readonly engine: CompressionEngine;
+  /** At least one; the first is the seek track unless `seekTrack` says otherwise. */
+  readonly tracks: readonly TrackInfo[];
+  readonly seekTrack?: number;
+  /** Seconds per unit of time as a fraction. Default 1/1000000: microseconds. */
+  readonly timebase?: readonly [number, number];
+  /** Units that were added to every PTS of the source. */
+  readonly shift?: number;
+  /** 32 hex digits. Default zeros: a deterministic export that can never be signed. */
+  readonly uid?: string;
+}
+
+/** One unit of a block: a frame, an audio packet, or an opaque piece. */
+export interface TokenInput {
+  readonly pts: number;
+  /** 0 or absent: unknown. */
+  readonly duration?: number;
+  readonly key?: boolean;
+  readonly size: number;
+}
+
+export interface BlockInput {
+  readonly track: number;
+  /** In decode order; their bytes lie one after the other in `bytes`. */
+  readonly tokens: readonly TokenInput[];
+  readonly bytes: Uint8Array;
+}
+
+export interface ClosingOptions {
+  /** The file this recording was made from. */
+  readonly source?: SourceInfo;
+  /** A claim which time of day a PTS was; not a proof. */
+  readonly clock?: ClockInfo;
+  readonly sign?: SignCheckpoint;
+}
+
+export interface RecordingSummary extends Checkpoint {
+  /** Length of the file. */
+  readonly bytes: number;
+}
+
+export class H4MKBuilder {
+  readonly #writer: RecordWriter;
+  readonly #sink: ByteSink;
+  readonly #engine: CompressionEngine;
+  readonly #metas = new MetaLedger();
+  /** The latest moment covered so far: end records and later META stand there. */
+  #end = 0;
+  #isCompressing = false;
+
+  private constructor(sink: ByteSink, writer: RecordWriter, engine: CompressionEngine) {
+    this.#sink = sink;
+    this.#writer = writer;
+    this.#engine = engine;
+  }
+
+  /** Starts a recording: writes the file header, record 0 and the safety scopes. */
+  static async create(sink: ByteSink, options: RecordingOptions): Promise<H4MKBuilder> {
+    const { engine, tracks, uid = ZERO_UID, timebase, shift } = options;
+    const seekTrack = options.seekTrack ?? tracks[0]?.id;
+    if (seekTrack === undefined) throw new H4Error('H4_PARAM', 'A recording needs at least one track');
+    if (!tracks.some((track) => track.id === seekTrack)) {
+      throw new H4Error('H4_PARAM', `The seek track ${seekTrack} is not among the tracks of the recording`);
+    }
+    const json = recordZeroJson({
+      compression: engine.info(),
+      uid,
+      seekTrack,
+      tracks,
+      ...(timebase === undefined ? {} : { timebase }),
+      ...(shift === undefined ? {} : { shift }),
+    });
+    const builder = new H4MKBuilder(sink, new RecordWriter(sink, { seekTrack }), engine);
+    await builder.#writeJson(MODE.meta, json);
+    await builder.#writeJson(MODE.scopes, SAFETY_SCOPES);
+    return builder;
+  }
+
+  /** Number of records so far, those of META included. */
+  get size(): number {
+    return this.#writer.size;
+  }
+
+  /** File position of the next chunk: how many bytes have been written. */
+  get offset(): number {
+    return this.#writer.offset;
+  }
+
+  /** State of the tree so far. */
+  checkpoint(): Checkpoint {
+    return this.#writer.checkpoint();
+  }
+
+  /** Compresses and appends one block. Resolves when the sink has room for the next; `bytes` must not change before. */
+  async addBlock(block: BlockInput): Promise<RecordReceipt> {
+    const { track, tokens, bytes } = block;
+    const first = tokens[0];
+    if (first === undefined) throw new H4Error('H4_PARAM', 'A block needs at least one token');
+    if (!this.#metas.hasTrack(track)) {
+      throw new H4Error(
+        'H4_TRACK_UNDECLARED',
+        `Track ${track} is not declared: name it in tracks, or call addTracks first`,
+      );
+    }
+    const sum = tokens.reduce((total, token) => total + token.size, 0);
+    if (sum !== bytes.length) {
+      throw new H4Error('H4_TOKN_SUM', `The tokens have ${sum} bytes together, but the block has ${bytes.length}`);
+    }
+    if (bytes.length > DEFAULT_LIMITS.maxBlockBytes) {
+      throw new H4Error(
+        'H4_LIMIT_BLOCK',
+        `A block of ${bytes.length} bytes is beyond ${DEFAULT_LIMITS.maxBlockBytes}: split it`,
+      );
+    }
+    if (tokens.length > DEFAULT_LIMITS.maxTokens) {
+      throw new H4Error('H4_LIMIT_TOKENS', `A block of ${tokens.length} tokens is beyond ${DEFAULT_LIMITS.maxTokens}`);
+    }
+    const payload = await this.#compress(bytes);
+    if (payload.length > DEFAULT_LIMITS.maxChunkBytes) {
+      // An engine may need more room than the block itself; a reader would refuse the chunk.
+      throw new H4Error('H4_LIMIT_CHUNK', `The block is ${payload.length} bytes when compressed: split it`);
+    }
+    const receipt = await this.#writer.record({
+      mode: MODE.core,
+      track,
+      pts: first.pts,
+      key: first.key ?? false,
+      tokens: tokens.map(({ pts, duration = 0, key = false, size }) => ({
+        delta: pts - first.pts,
+        duration,
+        key,
+        size,
+      })),
+      payload,
+    });
+    for (const { pts, duration = 0 } of tokens) this.#end = Math.max(this.#end, pts + duration);
+    return receipt;
+  }
+
+  /** One block at a time: a second one could overtake the first while an engine works on both. */
+  async #compress(bytes: Uint8Array): Promise<Uint8Array> {
+    if (this.#isCompressing) throw new H4Error('H4_STATE', 'A block is still being compressed (await each call)');
+    this.#isCompressing = true;
+    try {
+      return await this.#engine.compress(bytes);
+    } finally {
+      this.#isCompressing = false;
+    }
+  }
+
+  /** Declares further tracks while recording. */
+  async addTracks(tracks: readonly TrackInfo[]): Promise<void> {
+    await this.#writeJson(MODE.meta, { h4mk: { tracks } } as unknown as JsonObject);
+  }
+
+  /** Writes an index point, from which a reader can open the file while it grows. */
+  async indexPoint(options?: IndexPointOptions): Promise<void> {
+    this.#assertSignable(options?.sign);
+    await this.#writer.indexPoint(options);
+  }
+
+  /** Writes the end record and the close, and commits the sink. */
+  async close(options: ClosingOptions = {}): Promise<RecordingSummary> {
+    const { source, clock, sign } = options;
+    this.#assertSignable(sign);
+    const h4mk = {
+      end: true,
+      totals: this.#writer.totals(),
+      ...(source === undefined ? {} : { source }),
+      ...(clock === undefined ? {} : { clock }),
+    };
+    await this.#writeJson(MODE.meta, { h4mk } as unknown as JsonObject);
+    const checkpoint = await this.#writer.close(sign);
+    await this.#sink.commit();
+    return { ...checkpoint, bytes: this.#writer.offset };
+  }
+
+  /** Gives the recording up and leaves nothing behind. */
+  async abort(): Promise<void> {
+    await this.#sink.abort();
+  }
+
+  #assertSignable(sign: SignCheckpoint | undefined): void {
+    if (sign !== undefined && this.#metas.info?.uid === ZERO_UID) {
+      throw new H4Error('H4_UID_ZERO_SIGNED', 'A recording with uid zero can never be signed: create it with a uid');
+    }
+  }
+
+  async #writeJson(mode: typeof MODE.meta | typeof MODE.scopes, json: JsonObject): Promise<void> {
+    const payload = canonicalJsonBytes(json);
+    if (payload.length > DEFAULT_LIMITS.maxMetaBytes) {
+      throw new H4Error('H4_LIMIT_META', `META of ${payload.length} bytes is beyond ${DEFAULT_LIMITS.maxMetaBytes}`);
+    }
+    if (mode === MODE.meta) this.#metas.apply(json, this.#writer.totals());
+    await this.#writer.record({ mode, pts: this.#end, payload });
+  }
+}

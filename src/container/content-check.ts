@@ -1,0 +1,131 @@
+/**
+ * The rules of what a record holds (spec/h4mk.md sections 4, 5, 10 and 17): the payload against its commitment, VOID, JSON
+ * and META, declared tracks and key epochs. They are the same for every form of file, because they need only the record
+ * and the META records before it. How records follow one another is the concern of `RecordCheck` and `RunOrder`.
+ */
+import { storedEngine } from '../compression/api/stored.js';
+import { equalBytes } from '../utils/bytes.js';
+import { isH4Error } from '../utils/error.js';
+import type { Findings } from './findings.js';
+import { MODE } from './layout.js';
+import type { Limits } from './limits.js';
+import { MetaLedger, ZERO_UID, parseMeta } from './meta.js';
+import type { FramedRecord } from './record-framing.js';
+import { commitmentOf } from './tokn.js';
+import type { TrackTotal } from './track-ledger.js';
+
+export type RecordStatus = 'verified' | 'redacted' | 'tampered';
+
+export class ContentCheck {
+  readonly metas = new MetaLedger();
+  readonly counts: Record<RecordStatus, number> = { verified: 0, redacted: 0, tampered: 0 };
+  readonly #findings: Findings;
+  readonly #limits: Limits;
+  readonly #totals: () => readonly TrackTotal[] | undefined;
+  #hidden = false;
+
+  /** @param totals what the records so far add up to; undefined in a file that does not hold them all */
+  constructor(findings: Findings, limits: Limits, totals: () => readonly TrackTotal[] | undefined) {
+    this.#findings = findings;
+    this.#limits = limits;
+    this.#totals = totals;
+  }
+
+  /** Whether record 0 says that this file can never be signed. */
+  get hasZeroUid(): boolean {
+    return this.metas.info?.uid === ZERO_UID;
+  }
+
+  /** Whether this record may stand here at all; `before` is the number of records before it in the file. */
+  checkPlace({ tokn, offset }: FramedRecord, before: number): void {
+    if (before === 0 && (tokn.mode !== MODE.meta || tokn.pts !== 0 || tokn.blind.length > 0)) {
+      this.#findings.error('H4_RECORD0', offset, 'Record 0 must be META with PTS 0 and without a blind');
+    }
+    if (this.metas.ended) {
+      this.#findings.error('H4_AFTER_END', offset, `Record ${tokn.seq} follows the end record`);
+    }
+  }
+
+  /** Checks payload and content and takes them into account. */
+  check(record: FramedRecord, before: number): void {
+    const status = this.#checkPayload(record, before);
+    this.counts[status]++;
+    if (record.tokn.mode === MODE.meta || record.tokn.mode === MODE.scopes) {
+      if (status !== 'redacted') this.#checkJson(record);
+    } else {
+      this.#checkMedia(record, status);
+    }
+  }
+
+  #checkPayload(record: FramedRecord, before: number): RecordStatus {
+    const { tokn, payload } = record;
+    if (payload.tag === 'VOID') return this.#checkVoid(record, before);
+    if (payload.size !== tokn.size) {
+      const message = `The payload of record ${tokn.seq} has ${payload.size} bytes, but its TOKN says ${tokn.size}`;
+      this.#findings.error('H4_PAYLOAD_SIZE', payload.offset, message);
+      return 'tampered';
+    }
+    if (!equalBytes(commitmentOf(tokn.blind, payload.payload), tokn.commit)) {
+      const message = `The payload of record ${tokn.seq} is not the one it committed to`;
+      this.#findings.error('H4_COMMIT_MISMATCH', payload.offset, message);
+      return 'tampered';
+    }
+    return 'verified';
+  }
+
+  #checkVoid({ tokn, offset, payload }: FramedRecord, before: number): RecordStatus {
+    if ((payload.size !== 0 && payload.size !== tokn.size) || payload.payload.some((byte) => byte !== 0)) {
+      const message = 'VOID must be all zero, and empty or of the size it replaces';
+      this.#findings.error('H4_VOID_PAYLOAD', payload.offset, message);
+    }
+    if (tokn.blind.some((byte) => byte !== 0)) {
+      this.#findings.error('H4_VOID_BLIND', offset, `Record ${tokn.seq} is redacted, but it keeps its blind`);
+    }
+    if (before === 0) this.#findings.error('H4_VOID_RECORD0', offset, 'Record 0 must not be redacted');
+    return 'redacted';
+  }
+
+  #checkJson({ tokn, payload }: FramedRecord): void {
+    try {
+      const { json, canonical } = parseMeta(payload.payload, this.#limits);
+      if (!canonical) {
+        const message = `The JSON of record ${tokn.seq} is not in RFC 8785 form`;
+        this.#findings.warn('H4_META_NOT_JCS', payload.offset, message);
+      }
+      if (tokn.mode === MODE.meta) this.metas.apply(json, this.#totals());
+    } catch (error) {
+      // A limit ends the walk: what lies beyond it was not looked at.
+      if (!isH4Error(error) || error.kind === 'limit') throw error;
+      this.#findings.error(error.code, payload.offset, `Record ${tokn.seq}: ${error.message}`);
+    }
+  }
+
+  #checkMedia({ tokn, offset, payload }: FramedRecord, status: RecordStatus): void {
+    if (!this.metas.hasTrack(tokn.track)) {
+      const message = `No META at or before record ${tokn.seq} lists track ${tokn.track}`;
+      this.#findings.error('H4_TRACK_UNDECLARED', offset, message);
+    }
+    if (tokn.mode === MODE.core) {
+      if (status === 'verified' && this.#isStored() && tokn.size !== tokn.raw) {
+        const message = `Record ${tokn.seq} is stored as it is, but has ${tokn.size} bytes instead of ${tokn.raw}`;
+        this.#findings.error('H4_ENGINE_OUTPUT', payload.offset, message);
+      }
+      return;
+    }
+    if (!this.metas.hasEpoch(tokn.epoch)) {
+      const message = `Record ${tokn.seq} uses key epoch ${tokn.epoch}, which no META lists yet`;
+      this.#findings.error('H4_KEYS_EPOCH', offset, message);
+    }
+    if (!this.#hidden) {
+      this.#hidden = true;
+      const message = 'Masked or encrypted blocks: their content was not looked at without a key';
+      this.#findings.warn('H4_KEY_MISSING', offset, message);
+    }
+  }
+
+  #isStored(): boolean {
+    const { engine_id, fingerprint } = storedEngine.info();
+    const named = this.metas.info?.compression;
+    return named?.engine_id === engine_id && named.fingerprint === fingerprint;
+  }
+}

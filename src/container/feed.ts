@@ -1,0 +1,64 @@
+/** Consecutive pieces of bytes: what a walk from the first byte to the last consumes. */
+import type { ByteSource } from './io/io.js';
+
+export interface ByteFeed {
+  /** Total length where it is known; a stream that still grows has none. */
+  readonly size: number | undefined;
+  /** The next piece, or undefined at the end. Pieces are not empty and are not reused. */
+  next(): Promise<Uint8Array | undefined>;
+}
+
+export interface SourceFeedOptions {
+  /** First byte to read. Default 0. */
+  readonly start?: number;
+  readonly pieceBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Large enough that few chunks straddle two pieces, small enough that two of them stay far below any memory limit. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+
+/** Reads a source from front to back, always one piece ahead of its consumer. */
+export const createSourceFeed = (source: ByteSource, options: SourceFeedOptions = {}): ByteFeed => {
+  const { start = 0, pieceBytes = PIECE_BYTES, signal } = options;
+  let position = start;
+  const read = (): Promise<Uint8Array> | undefined => {
+    if (position >= source.size) return undefined;
+    const from = position;
+    position = Math.min(position + pieceBytes, source.size);
+    const piece = source.read(from, position, signal);
+    // The failure of a piece read ahead surfaces when it is asked for, and never as an unhandled rejection before.
+    piece.catch(() => undefined);
+    return piece;
+  };
+  let ahead: Promise<Uint8Array> | undefined;
+  let started = false;
+  return {
+    size: source.size,
+    async next() {
+      if (!started) {
+        started = true;
+        ahead = read();
+      }
+      const piece = await ahead;
+      ahead = read();
+      return piece;
+    },
+  };
+};
+
+/** Feeds whatever an iterable yields, for instance a stream of unknown length. */
+export const createIterableFeed = (pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ByteFeed => {
+  const iterator: AsyncIterator<Uint8Array, unknown> | Iterator<Uint8Array, unknown> =
+    Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]();
+  return {
+    size: undefined,
+    async next() {
+      for (;;) {
+        const result = await iterator.next();
+        if (result.done === true) return undefined;
+        if (result.value.length > 0) return result.value;
+      }
+    },
+  };
+};

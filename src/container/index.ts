@@ -1,0 +1,33 @@
+/** The container: write, read, verify and seek H4MK files. */
+export {
+  type BlockInput,
+  type ClosingOptions,
+  H4MKBuilder,
+  type RecordingOptions,
+  type RecordingSummary,
+  SAFETY_SCOPES,
+  type TokenInput,
+} from './builder.js';
+export { type Chunk, type ChunkInfo, type CoreChunk, isCoreChunk } from './chunk.js';
+export { ChunkStream, type StreamEnd } from './chunk-stream.js';
+export { type ByteFeed, createIterableFeed, createSourceFeed } from './feed.js';
+export type { Finding } from './findings.js';
+export { type ByteSink, type ByteSource, type HashingSink, type HashingSource } from './io/io.js';
+export { MODE, type Mode, TAIL_STATE } from './layout.js';
+export { DEFAULT_LIMITS, type Limits } from './limits.js';
+export { type ClockInfo, type RecordingInfo, type SourceInfo, type TrackInfo, ZERO_UID, contentUid } from './meta.js';
+export { type Block, H4MKReader, type OpenOptions, type RecordRange } from './reader.js';
+export type { LocatedHead, StoredRecord } from './record-reader.js';
+export {
+  type Checkpoint,
+  type IndexPointOptions,
+  type RecordInput,
+  type RecordReceipt,
+  RecordWriter,
+} from './record-writer.js';
+export { type SeekEntry, SeekTable, findInSeekChunk } from './seek.js';
+export type { Tail } from './tail.js';
+export { type BlockToken, type Tokn, type ToknHead, tokensOf } from './tokn.js';
+export type { TrackTotal } from './track-ledger.js';
+export type { Verified } from './verified.js';
+export { type VerificationReport, type VerificationState, type VerifyOptions, verifyContainer } from './verify.js';

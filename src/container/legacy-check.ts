@@ -1,0 +1,210 @@
+/**
+ * A check of legacy files: chunks without records (spec/h4mk.md section 13). META usually comes last, and only it says
+ * whether CORE holds run-length pairs at all; so what is wrong with blocks is kept back until the end. Nothing is
+ * decompressed, and memory is 4 bytes per block plus SEEK.
+ */
+import type { ErrorCode } from '../utils/error-codes.js';
+import { H4Error, isH4Error } from '../utils/error.js';
+import type { Chunk } from './chunk.js';
+import type { StreamEnd } from './chunk-stream.js';
+import type { Findings } from './findings.js';
+import { type CheckResult, type FormatCheck, checkCrc, checkVeri } from './format-check.js';
+import { CHUNK_HEADER_BYTES } from './layout.js';
+import { BlockLengths, legacyBlockBytes } from './legacy-blocks.js';
+import { LEGACY_DEFAULTS, LEGACY_ENGINE, type LegacyMeta, parseLegacyMeta } from './legacy-meta.js';
+import type { Limits } from './limits.js';
+import { SeekTable } from './seek.js';
+
+/** Chunks of which there is at most one. */
+const UNIQUE: ReadonlySet<string> = new Set(['SEEK', 'META', 'SAFE', 'VERI']);
+
+/** Chunks of the record format: a file that begins without records must not have them. */
+const OF_RECORDS: ReadonlySet<string> = new Set(['TOKN', 'VOID', 'TILE', 'SIGN', 'TIME', 'ATTS', 'TAIL', 'PROF']);
+
+/** Characters of a name from the file that a message repeats. */
+const MAX_SHOWN = 80;
+
+/** The first fault of one kind in a block, and how many there are. */
+interface BlockFault {
+  readonly offset: number;
+  readonly message: string;
+  count: number;
+}
+
+export class LegacyCheck implements FormatCheck {
+  readonly #findings: Findings;
+  readonly #limits: Limits;
+  readonly #seen = new Set<string>();
+  readonly #blocks = new BlockLengths();
+  readonly #faults = new Map<ErrorCode, BlockFault>();
+  /** Undefined once a META has been refused: what it says is not known. */
+  #meta: LegacyMeta | undefined = LEGACY_DEFAULTS;
+  #metaOffset = 0;
+  /** A well-formed SEEK, to be compared with the blocks. */
+  #seek: { readonly table: SeekTable; readonly offset: number } | undefined;
+
+  constructor(findings: Findings, limits: Limits) {
+    this.#findings = findings;
+    this.#limits = limits;
+  }
+
+  readonly result: CheckResult = {
+    format: 'legacy',
+    records: 0,
+    treeSize: 0,
+    root: undefined,
+    fileId: undefined,
+    redacted: 0,
+    signatures: [],
+    signatureCount: 0,
+  };
+
+  chunk(chunk: Chunk, digest?: Uint8Array): boolean {
+    checkCrc(chunk, this.#findings);
+    try {
+      if (this.#hasPlace(chunk)) this.#dispatch(chunk, digest);
+      return true;
+    } catch (error) {
+      if (!isH4Error(error)) throw error;
+      this.#error(error.code, chunk.offset, error.message);
+      return error.kind !== 'limit';
+    }
+  }
+
+  #hasPlace({ tag, offset }: Chunk): boolean {
+    if (UNIQUE.has(tag) && this.#seen.has(tag)) {
+      this.#error('H4_CHUNK_DUPLICATE', offset, `A legacy file has one ${tag}, this is the second`);
+      return false;
+    }
+    if (this.#seen.has('VERI')) {
+      this.#error('H4_CHUNK_AFTER_VERI', offset, `${tag} must not follow VERI`);
+      return false;
+    }
+    if (UNIQUE.has(tag)) this.#seen.add(tag);
+    return true;
+  }
+
+  #dispatch(chunk: Chunk, digest: Uint8Array | undefined): void {
+    switch (chunk.tag) {
+      case 'CORE':
+        this.#core(chunk);
+        return;
+      case 'SEEK':
+        this.#checkSeek(chunk);
+        return;
+      case 'META':
+        // Set first: where the payload is refused, nothing is known.
+        this.#meta = undefined;
+        this.#metaOffset = chunk.offset;
+        this.#meta = parseLegacyMeta(chunk.payload, this.#limits);
+        return;
+      case 'VERI':
+        checkVeri(chunk, digest, this.#findings);
+        return;
+      default:
+        // SAFE is shown and never acted on; unknown chunks are skipped.
+        if (!OF_RECORDS.has(chunk.tag)) return;
+        this.#error('H4_LEGACY_MIXED', chunk.offset, `The file begins like a legacy file, but it has ${chunk.tag}`);
+    }
+  }
+
+  #core({ payload, offset }: Chunk): void {
+    if (this.#blocks.count >= this.#limits.maxRecords) {
+      throw new H4Error('H4_LIMIT_RECORDS', `The file has more than ${this.#limits.maxRecords} blocks`);
+    }
+    let bytes = 0;
+    try {
+      bytes = legacyBlockBytes(payload, this.#limits);
+    } catch (error) {
+      if (!isH4Error(error)) throw error;
+      const fault = this.#faults.get(error.code);
+      if (fault === undefined) this.#faults.set(error.code, { offset, message: error.message, count: 1 });
+      else fault.count++;
+    }
+    this.#blocks.push(bytes);
+  }
+
+  #checkSeek({ payload, offset }: Chunk): void {
+    const table = new SeekTable(payload);
+    let previous = -1;
+    for (let k = 0; k < table.length; k++) {
+      const entry = table.entry(k);
+      if (entry.offset <= previous) {
+        const message = `SEEK entry ${k} has offset ${entry.offset}, which does not follow ${previous}`;
+        throw new H4Error('H4_SEEK_ORDER', message);
+      }
+      previous = entry.offset;
+    }
+    this.#seek = { table, offset };
+  }
+
+  end(end: StreamEnd, _endsInTail: boolean, left: number): void {
+    if (end.kind === 'cut' && !this.#seen.has('VERI')) {
+      // Without records there is no recovery: what the file lacks may be anything, so nothing more is said of it.
+      this.#error('H4_TRUNCATED', end.offset, `A chunk runs ${end.missing} bytes past the end of the file`);
+      return;
+    }
+    if (end.kind === 'cut' && left < CHUNK_HEADER_BYTES) {
+      this.#error('H4_TRAILING_BYTES', end.offset, `${left} bytes follow VERI`);
+    } else if (end.kind === 'cut') {
+      this.#error('H4_CHUNK_AFTER_VERI', end.offset, 'Part of a chunk follows VERI');
+    }
+    if (!this.#seen.has('META')) {
+      this.#findings.warn(
+        'H4_META_MISSING',
+        end.offset,
+        `There is no META: the engine is taken to be ${LEGACY_ENGINE}`,
+      );
+    }
+    if (!this.#seen.has('VERI')) {
+      this.#findings.warn(
+        'H4_VERI_MISSING',
+        end.offset,
+        'There is no VERI: nothing shows whether the file has changed',
+      );
+    }
+    if (this.#meta !== undefined) this.#judge(this.#meta);
+  }
+
+  /** What META says about the blocks, and what the blocks must be then. */
+  #judge({ engine, isMasked, isEncrypted }: LegacyMeta): void {
+    if (isEncrypted) {
+      const message = 'The blocks are encrypted with a state that was never stored: nobody can decode them';
+      this.#findings.warn('H4_LEGACY_ENCRYPTED', this.#metaOffset, message);
+      return;
+    }
+    if (engine !== LEGACY_ENGINE) {
+      const name = JSON.stringify(engine ?? null).slice(0, MAX_SHOWN);
+      const message = `Legacy files are read with ${LEGACY_ENGINE} only, not with ${name}: blocks were not looked at`;
+      this.#findings.warn('H4_ENGINE_UNKNOWN', this.#metaOffset, message);
+      return;
+    }
+    if (isMasked && this.#blocks.count > 0) {
+      this.#findings.warn(
+        'H4_KEY_MISSING',
+        this.#metaOffset,
+        'Masked blocks: their content was not looked at without a key',
+      );
+    }
+    for (const [code, { offset, message, count }] of this.#faults) {
+      this.#error(code, offset, count === 1 ? message : `${message} (the first of ${count} such blocks)`);
+    }
+    if (this.#faults.size === 0) this.#compareSeek();
+  }
+
+  #compareSeek(): void {
+    if (this.#seek === undefined) return;
+    const misplaced = this.#blocks.firstMisplaced(offsetsOf(this.#seek.table));
+    if (misplaced === undefined) return;
+    const message = `SEEK leads to byte ${misplaced} of the decompressed blocks, where no block starts`;
+    this.#error('H4_SEEK_ENTRY', this.#seek.offset, message);
+  }
+
+  #error(code: ErrorCode, offset: number, message: string): void {
+    this.#findings.error(code, offset, message);
+  }
+}
+
+function* offsetsOf(table: SeekTable): Generator<number, void> {
+  for (let k = 0; k < table.length; k++) yield table.entry(k).offset;
+}

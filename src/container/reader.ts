@@ -1,0 +1,303 @@
+/**
+ * `H4MKReader`: random access to a recording by positioned reads (spec/h4mk.md section 9). It opens a file from its first
+ * and last 64 KiB, finds records through the tiles, and hands out payloads only after comparing them with what their
+ * record committed to. Offsets and times in indexes are hints: a lie is refused where it is met, with a code.
+ */
+import { createEngineSet, type EngineSet } from '../compression/api/engine-set.js';
+import { storedEngine } from '../compression/api/stored.js';
+import type { CompressionEngine } from '../compression/api/engine.js';
+import { H4Error } from '../utils/error.js';
+import { assertHeader } from './header.js';
+import type { ByteSource } from './io/io.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TAIL_CHUNK_BYTES, TAIL_STATE, isMediaMode } from './layout.js';
+import { type Limits, createLimits } from './limits.js';
+import { leafHash } from './merkle.js';
+import { MetaLedger, type RecordingInfo, type TrackInfo, parseMeta } from './meta.js';
+import { PreloadedSource } from './preloaded-source.js';
+import type { RecordIndex } from './record-index.js';
+import { type LocatedHead, type StoredRecord, readHeadAt, readRecordAt } from './record-reader.js';
+import { type Tail, tailAtEnd } from './tail.js';
+import { TileIndex } from './tile-index.js';
+import type { Tokn, ToknHead } from './tokn.js';
+import { findByPosition, findKeyByPts, lastOfTrack } from './track-search.js';
+import type { Verified } from './verified.js';
+import { WalkedIndex } from './walked-index.js';
+
+export interface OpenOptions {
+  /** Engines that may decode blocks. Default: `stored-v1` only. */
+  readonly engines?: EngineSet;
+  readonly limits?: Partial<Limits>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Block {
+  readonly tokn: Tokn;
+  readonly offset: number;
+  /** The media bytes of the block, exactly `tokn.raw` of them. */
+  readonly bytes: Uint8Array;
+}
+
+export interface RecordRange {
+  /** Records `[from, to)`. Default: all. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly track?: number;
+}
+
+const WINDOW_BYTES = 64 * 1024;
+
+export class H4MKReader {
+  /** leaf(0): what every signature of this recording names. */
+  readonly fileId: Uint8Array;
+  readonly info: RecordingInfo;
+  /** The TAIL at the end of the file, if it has one. */
+  readonly tail: Tail | undefined;
+  readonly #source: PreloadedSource;
+  readonly #limits: Limits;
+  readonly #engines: EngineSet;
+  readonly #index: RecordIndex;
+  /** Where record 1 stands, unless something that is no record stands before it. */
+  readonly #secondOffset: number;
+  #metas: Promise<MetaLedger> | undefined;
+
+  private constructor(
+    source: PreloadedSource,
+    limits: Limits,
+    engines: EngineSet,
+    opened: {
+      readonly fileId: Uint8Array;
+      readonly info: RecordingInfo;
+      readonly tail: Tail | undefined;
+      readonly index: RecordIndex;
+      readonly secondOffset: number;
+    },
+  ) {
+    this.#source = source;
+    this.#limits = limits;
+    this.#engines = engines;
+    this.fileId = opened.fileId;
+    this.info = opened.info;
+    this.tail = opened.tail;
+    this.#index = opened.index;
+    this.#secondOffset = opened.secondOffset;
+  }
+
+  /** Opens a recording. The reader does not own `source`: whoever opened it closes it. */
+  static async open(source: ByteSource, options: OpenOptions = {}): Promise<H4MKReader> {
+    const { engines = createEngineSet([storedEngine]), signal } = options;
+    const limits = createLimits(options.limits);
+    const preloaded = new PreloadedSource(source);
+    const headEnd = Math.min(source.size, WINDOW_BYTES);
+    const tailStart = Math.max(headEnd, source.size - WINDOW_BYTES);
+    const head = preloaded.preload(0, headEnd, signal);
+    await (tailStart < source.size ? Promise.all([head, preloaded.preload(tailStart, source.size, signal)]) : head);
+    return H4MKReader.#opened(preloaded, limits, engines, signal);
+  }
+
+  static async #opened(
+    source: PreloadedSource,
+    limits: Limits,
+    engines: EngineSet,
+    signal: AbortSignal | undefined,
+  ): Promise<H4MKReader> {
+    assertHeader(await source.read(0, Math.min(HEADER_BYTES, source.size), signal));
+    const { tokn, payload } = await readRecordAt(source, { offset: HEADER_BYTES, end: 0 }, 0, limits, signal);
+    const info = payload === undefined || tokn.mode !== MODE.meta ? undefined : applied([payload], limits).info;
+    if (info === undefined) throw new H4Error('H4_RECORD0', 'Record 0 is not a META that describes a recording');
+    const tail = tailAtEnd(
+      await source.read(Math.max(0, source.size - TAIL_CHUNK_BYTES), source.size, signal),
+      source.size,
+    );
+    const tiled = tail === undefined ? undefined : await TileIndex.open(source, tail, limits, signal);
+    const index = tiled ?? (await WalkedIndex.open(source, info.seekTrack, limits, signal));
+    const secondOffset = HEADER_BYTES + 2 * CHUNK_HEADER_BYTES + tokn.entry.length + tokn.size;
+    return new H4MKReader(source, limits, engines, { fileId: leafHash(tokn.entry), info, tail, index, secondOffset });
+  }
+
+  /** Number of records, those of META included. */
+  get recordCount(): number {
+    return this.#index.count;
+  }
+
+  /** Whether the file ends in a TAIL of state final: its writer closed it. */
+  get isClosed(): boolean {
+    return this.tail?.state === TAIL_STATE.final;
+  }
+
+  /** All META records of the file, applied in order. Read once, when first asked for. */
+  async metas(signal?: AbortSignal): Promise<MetaLedger> {
+    this.#metas ??= this.#readMetas(signal).catch((error: unknown) => {
+      this.#metas = undefined;
+      throw error;
+    });
+    return this.#metas;
+  }
+
+  async tracks(signal?: AbortSignal): Promise<readonly TrackInfo[]> {
+    return (await this.metas(signal)).tracks;
+  }
+
+  /** META records are chained by `back` from the latest one to record 0. */
+  async #readMetas(signal: AbortSignal | undefined): Promise<MetaLedger> {
+    const payloads: Uint8Array[] = [];
+    let bytes = 0;
+    // The newest and the oldest stand at known places, and the safety scopes nearly always next: no tile is read for them.
+    const readAt = (offset: number, seq?: number): Promise<StoredRecord> =>
+      readRecordAt(this.#source, { offset, end: 0 }, seq, this.#limits, signal);
+    for (let record = await readAt(this.#index.latestMeta); ;) {
+      const { tokn, payload } = record;
+      const { seq } = tokn;
+      if (seq >= this.recordCount) {
+        throw new H4Error('H4_INDEX_MISMATCH', `The latest META is record ${seq}, but there are ${this.recordCount}`);
+      }
+      if (tokn.mode === MODE.meta && payload !== undefined) payloads.push(payload);
+      bytes += tokn.size;
+      if (bytes > this.#limits.maxChunkBytes) {
+        throw new H4Error('H4_LIMIT_META', `META records have more than ${this.#limits.maxChunkBytes} bytes together`);
+      }
+      if (seq === 0) break;
+      if (tokn.back < 1 || tokn.back > seq)
+        throw new H4Error('H4_TOKN_BACK', `Record ${seq} does not lead back to record 0`);
+      const next = seq - tokn.back;
+      if (next === 0) record = await readAt(HEADER_BYTES, 0);
+      else if (next > 1) record = await this.record(next, signal);
+      else record = await readAt(this.#secondOffset, next).catch(() => this.record(next, signal));
+    }
+    return applied(payloads.reverse(), this.#limits);
+  }
+
+  /** The head of record `seq`. */
+  async head(seq: number, signal?: AbortSignal): Promise<LocatedHead> {
+    const { offset } = await this.#index.place(seq, signal);
+    return readHeadAt(this.#source, offset, seq, this.#limits, signal);
+  }
+
+  /** Record `seq` with its verified payload: one exact read. */
+  async record(seq: number, signal?: AbortSignal): Promise<StoredRecord> {
+    return readRecordAt(this.#source, await this.#index.place(seq, signal), seq, this.#limits, signal);
+  }
+
+  /** The decoded media block of record `seq`. */
+  async block(seq: number, signal?: AbortSignal): Promise<Block> {
+    return this.#decode(await this.record(seq, signal));
+  }
+
+  async #decode({ tokn, offset, payload }: StoredRecord): Promise<Block> {
+    if (!isMediaMode(tokn.mode))
+      throw new H4Error('H4_PARAM', `Record ${tokn.seq} holds no media: it is of mode ${tokn.mode}`);
+    if (payload === undefined)
+      throw new H4Error('H4_RANGE_REDACTED', `The content of record ${tokn.seq} has been redacted`);
+    if (tokn.mode !== MODE.core) {
+      throw new H4Error('H4_KEY_MISSING', `Record ${tokn.seq} is masked or encrypted: its key is needed`);
+    }
+    return { tokn, offset, bytes: await decodeBlock(this.#engine(), tokn, payload) };
+  }
+
+  #engine(): CompressionEngine {
+    const { engine_id, fingerprint } = this.info.compression;
+    return this.#engines.find(engine_id, fingerprint);
+  }
+
+  /** The last key record of `track` (default: the seek track) at or before `pts`, or undefined if there is none. */
+  async seek(
+    pts: number,
+    options: { readonly track?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<LocatedHead | undefined> {
+    const { track = this.info.seekTrack, signal } = options;
+    const read = (seq: number): Promise<LocatedHead> => this.head(seq, signal);
+    if (track !== this.info.seekTrack) return findKeyByPts(read, this.recordCount, track, pts);
+    const key = await this.#index.lastKey(pts, signal);
+    if (key === undefined) return undefined;
+    const head = await read(key.seq);
+    this.#assertKey(head, key.pts, pts);
+    return head;
+  }
+
+  /** The block that `seek` leads to, read together with its head: one read less than seek and block. */
+  async blockAt(pts: number, signal?: AbortSignal): Promise<Block | undefined> {
+    const key = await this.#index.lastKey(pts, signal);
+    if (key === undefined) return undefined;
+    const record = await this.record(key.seq, signal);
+    this.#assertKey(record.tokn, key.pts, pts);
+    return this.#decode(record);
+  }
+
+  #assertKey(head: ToknHead, pts: number, wanted: number): void {
+    if (head.track !== this.info.seekTrack || !head.key || head.pts !== pts || pts > wanted) {
+      throw new H4Error(
+        'H4_INDEX_MISMATCH',
+        `The index names record ${head.seq} as the key record at ${pts} to begin with for ${wanted}, but it is not`,
+      );
+    }
+  }
+
+  /** The record that holds byte `position` of the raw stream of `track`; H4_RANGE_NOT_FOUND where there is none. */
+  async findByte(track: number, position: number, signal?: AbortSignal): Promise<LocatedHead> {
+    const metas = await this.metas(signal);
+    const read = (seq: number): Promise<LocatedHead> => this.head(seq, signal);
+    const length = metas.hasTrack(track) ? await this.trackLength(track, signal) : 0;
+    const found =
+      position >= 0 && position < length
+        ? await findByPosition(read, this.recordCount, track, position, length, mediaOf(metas, this.recordCount))
+        : undefined;
+    if (found === undefined) {
+      throw new H4Error('H4_RANGE_NOT_FOUND', `Track ${track} has ${length} bytes: there is none at ${position}`);
+    }
+    return found;
+  }
+
+  /** Bytes of the raw stream of `track`: from the end record, else from the track's last record. */
+  async trackLength(track: number, signal?: AbortSignal): Promise<number> {
+    const { totals, ended } = await this.metas(signal);
+    if (ended && totals !== undefined) return totals.find((total) => total.track === track)?.raw ?? 0;
+    const last = await lastOfTrack((seq) => this.head(seq, signal), this.recordCount, track);
+    return last === undefined ? 0 : last.pos + last.raw;
+  }
+
+  /** Heads of the records of a range, in order. */
+  async *heads(range: RecordRange = {}, signal?: AbortSignal): AsyncGenerator<LocatedHead, void> {
+    const { from = 0, to = this.recordCount, track } = range;
+    for (let seq = from; seq < to; seq++) {
+      const head = await this.head(seq, signal);
+      if (track === undefined || head.track === track) yield head;
+    }
+  }
+
+  /** Decoded blocks of one track, in order: the pieces of its raw stream. */
+  async *blocks(range: RecordRange & { readonly track: number }, signal?: AbortSignal): AsyncGenerator<Block, void> {
+    const { from = 0, to = this.recordCount, track } = range;
+    const isOnly = (await this.tracks(signal)).length === 1;
+    for (let seq = from; seq < to; seq++) {
+      if (!isOnly && (await this.head(seq, signal)).track !== track) continue;
+      const record = await this.record(seq, signal);
+      if (record.tokn.track === track) yield await this.#decode(record);
+    }
+  }
+}
+
+/** META payloads applied in order. */
+const applied = (payloads: readonly Uint8Array[], limits: Limits): MetaLedger => {
+  const metas = new MetaLedger();
+  for (const payload of payloads) metas.apply(parseMeta(payload, limits).json, undefined);
+  return metas;
+};
+
+/** Where the blocks of a closed recording stand, if all other records but the end record stand before them. */
+const mediaOf = ({ totals }: MetaLedger, count: number): { readonly from: number; readonly to: number } => {
+  if (totals === undefined) return { from: 0, to: count };
+  const blocks = totals.reduce((sum, total) => sum + total.records, 0);
+  return { from: Math.max(0, count - 1 - blocks), to: count - 1 };
+};
+
+/** Decodes a verified payload with the engine its file names; the only way from stored to media bytes. */
+const decodeBlock = async (
+  engine: CompressionEngine,
+  tokn: Tokn,
+  payload: Verified<Uint8Array>,
+): Promise<Uint8Array> => {
+  const bytes = await engine.decompress(payload, tokn.raw);
+  if (bytes.length !== tokn.raw) {
+    throw new H4Error('H4_ENGINE_OUTPUT', `Record ${tokn.seq} decodes to ${bytes.length} bytes instead of ${tokn.raw}`);
+  }
+  return bytes;
+};

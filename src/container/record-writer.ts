@@ -1,0 +1,312 @@
+/**
+ * Writes the chunks of a recording: records, tiles where they fall due, index points, the close (spec/h4mk.md sections 2
+ * to 9). It decides nothing about content: payloads come compressed (and masked), META comes as bytes, so that the same
+ * input gives the same file. `H4MKBuilder` stands above it with engine and policy.
+ *
+ * Append-only: a byte handed to the sink is never changed. Memory: one open tile per level and SEEK, which thins itself;
+ * payloads pass through by reference.
+ */
+import { crc32 } from '../utils/crc32.js';
+import { H4Error } from '../utils/error.js';
+import { createSha256 } from '../utils/sha256.js';
+import { writeChunkHeader } from './chunk.js';
+import { encodeHeader } from './header.js';
+import { type ByteSink, canHashSink } from './io/io.js';
+import {
+  CHUNK_HEADER_BYTES,
+  HEADER_BYTES,
+  MODE,
+  type Mode,
+  NO_TRACK,
+  TAIL_STATE,
+  TILE_LEVELS,
+  type TailState,
+  isMediaMode,
+  payloadTagOf,
+} from './layout.js';
+import { MerkleFrontier, leafHash } from './merkle.js';
+import { SeekBuilder } from './seek.js';
+import { encodeTail } from './tail.js';
+import { TileStack } from './tile.js';
+import { type BlockToken, commitmentOf, encodeRecordStart } from './tokn.js';
+import { TrackLedger, type TrackTotal, assertPtsOrder } from './track-ledger.js';
+
+const NO_BLIND = new Uint8Array(0);
+const NO_TOKENS: readonly BlockToken[] = [];
+
+/** A record as it goes into the file. `seq`, `pos`, `back`, `commit` and sizes follow from it and from what came before. */
+export interface RecordInput {
+  readonly mode: Mode;
+  readonly pts: number;
+  /** The engine's output, masked or encrypted if the mode says so; or the JSON of META and scopes. Not copied. */
+  readonly payload: Uint8Array;
+  /** Media records only. */
+  readonly track?: number;
+  readonly key?: boolean;
+  readonly tokens?: readonly BlockToken[];
+  readonly epoch?: number;
+  readonly blind?: Uint8Array;
+}
+
+export interface RecordReceipt {
+  readonly seq: number;
+  /** File position of the record's TOKN. */
+  readonly offset: number;
+}
+
+/** The state of the tree at one size: what a signature is made over. */
+export interface Checkpoint {
+  readonly size: number;
+  readonly root: Uint8Array;
+  /** leaf(0) */
+  readonly fileId: Uint8Array;
+}
+
+/** Gives the bytes of a SIGN chunk for a checkpoint, or undefined to write none. */
+export type SignCheckpoint = (checkpoint: Checkpoint) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+
+export interface IndexPointOptions {
+  /** Write the unfinished tiles of all levels. Default true. */
+  readonly tiles?: boolean;
+  readonly sign?: SignCheckpoint;
+  /** Write a TAIL of state live. Default true. */
+  readonly tail?: boolean;
+}
+
+export class RecordWriter {
+  readonly #sink: ByteSink;
+  readonly #seekTrack: number;
+  readonly #veri: VeriHash;
+  readonly #tree = new MerkleFrontier();
+  readonly #tiles = new TileStack();
+  readonly #seek = new SeekBuilder();
+  readonly #ledger = new TrackLedger();
+  readonly #tileOffsets = new Array<number>(TILE_LEVELS).fill(0);
+  #fileId: Uint8Array | undefined;
+  #offset = 0;
+  #meta = 0;
+  #sign = 0;
+  #tail = 0;
+  #state: 'open' | 'busy' | 'failed' | 'closed' = 'open';
+
+  /** Takes over `sink` and writes the file header. The sink is neither committed nor aborted here: its owner does that. */
+  constructor(sink: ByteSink, options: { readonly seekTrack: number }) {
+    if (sink.length !== 0)
+      throw new H4Error('H4_STATE', `A container must start an empty sink; this one has ${sink.length} bytes`);
+    this.#sink = sink;
+    this.#seekTrack = options.seekTrack;
+    this.#veri = createVeriHash(sink);
+  }
+
+  /** Number of records so far. */
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  /** File position of the next chunk. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Records and raw bytes of each track so far. */
+  totals(): TrackTotal[] {
+    return this.#ledger.totals().map((total) => ({ ...total }));
+  }
+
+  checkpoint(): Checkpoint {
+    if (this.#fileId === undefined) throw new H4Error('H4_STATE', 'There is no checkpoint before record 0 is written');
+    return { size: this.#tree.size, root: this.#tree.root(), fileId: this.#fileId };
+  }
+
+  /**
+   * Appends one record, and the full tiles that it completes. Resolves when the sink has room for more; `payload` must
+   * not change before.
+   */
+  async record(input: RecordInput): Promise<RecordReceipt> {
+    return this.#exclusively(() => this.#record(input));
+  }
+
+  /** Writes an index point: the unfinished tiles, a signature, a TAIL. From it a reader opens a file that still grows. */
+  async indexPoint(options: IndexPointOptions = {}): Promise<void> {
+    await this.#exclusively(async () => {
+      if (options.tiles ?? true) await this.#writePartialTiles();
+      await this.#writeSign(options.sign);
+      if (options.tail ?? true) await this.#writeTail(TAIL_STATE.live, 0, 0);
+    });
+  }
+
+  /** Writes the close: SEEK, unfinished tiles, signature, VERI, TAIL. The last record must have been the end record. */
+  async close(sign?: SignCheckpoint): Promise<Checkpoint> {
+    return this.#exclusively(async () => {
+      const checkpoint = this.checkpoint();
+      const seek = this.#offset;
+      await this.#writeSeek();
+      await this.#writePartialTiles();
+      await this.#writeSign(sign);
+      const veri = this.#offset;
+      await this.#writeChunk('VERI', await this.#veri.digest());
+      await this.#writeTail(TAIL_STATE.final, seek, veri);
+      this.#state = 'closed';
+      return checkpoint;
+    });
+  }
+
+  /** One operation at a time, and none after a failure: half a record may stand in the sink then. */
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#state !== 'open') {
+      throw new H4Error(
+        'H4_STATE',
+        `Cannot write: this writer is ${this.#state === 'busy' ? 'still writing (await each call)' : this.#state}`,
+      );
+    }
+    this.#state = 'busy';
+    const before = this.#offset;
+    try {
+      return await work();
+    } catch (error) {
+      // An input refused before its first byte leaves the file as it was.
+      this.#state = this.#offset === before ? 'open' : 'failed';
+      throw error;
+    } finally {
+      if (this.#state === 'busy') this.#state = 'open';
+    }
+  }
+
+  async #record(input: RecordInput): Promise<RecordReceipt> {
+    const { mode, pts, payload, tokens = NO_TOKENS, blind = NO_BLIND, epoch = 0 } = input;
+    const media = isMediaMode(mode);
+    const seq = this.#tree.size;
+    if (seq === 0 && (mode !== MODE.meta || pts !== 0 || blind.length > 0)) {
+      throw new H4Error('H4_RECORD0', 'Record 0 must be META with PTS 0 and without a blind');
+    }
+    const track = media ? (input.track ?? 0) : NO_TRACK;
+    const key = media ? (input.key ?? tokens[0]?.key ?? false) : true;
+    const raw = media ? tokens.reduce((sum, token) => sum + token.size, 0) : payload.length;
+    assertPtsOrder(this.#ledger, { track, key, pts });
+    assertTokens(media, key, pts, tokens);
+
+    const { bytes, entry } = encodeRecordStart(
+      {
+        mode,
+        key,
+        track,
+        epoch,
+        seq,
+        pts,
+        pos: this.#ledger.pos(track),
+        back: this.#ledger.back(track, seq),
+        count: tokens.length,
+        raw,
+        size: payload.length,
+        commit: commitmentOf(blind, payload),
+        tokens,
+        blind,
+      },
+      { tag: payloadTagOf(mode), size: payload.length, crc: crc32(payload) },
+    );
+    if (seq === 0) await this.#write(encodeHeader());
+    const offset = this.#offset;
+    const leaf = leafHash(entry);
+    await this.#write(bytes);
+    await this.#write(payload);
+
+    this.#fileId ??= leaf;
+    if (mode === MODE.meta) this.#meta = offset;
+    this.#ledger.admit({ track, key, pts, raw }, seq);
+    const isSeekKey = media && key && track === this.#seekTrack;
+    if (isSeekKey) this.#seek.push(pts, offset);
+    this.#tree.push(leaf);
+    this.#tiles.push({ pts, offset, key: isSeekKey, media, leaf });
+    await this.#writeDueTiles();
+    return { seq, offset };
+  }
+
+  async #writeDueTiles(): Promise<void> {
+    for (let due = this.#tiles.due(); due !== undefined; due = this.#tiles.due()) {
+      const offset = this.#offset;
+      await this.#writeTile(due.level, due.payload);
+      this.#tiles.placed(due.level, offset, this.#tree.tileNode(due.level + 1));
+    }
+  }
+
+  async #writePartialTiles(): Promise<void> {
+    for (const level of this.#tiles.partialLevels()) {
+      const tile = this.#tiles.openTile(level);
+      if (tile !== undefined) await this.#writeTile(level, tile.payload());
+    }
+  }
+
+  async #writeTile(level: number, payload: Uint8Array): Promise<void> {
+    this.#tileOffsets[level] = this.#offset;
+    await this.#writeChunk('TILE', payload);
+  }
+
+  async #writeSign(sign: SignCheckpoint | undefined): Promise<void> {
+    const note = await sign?.(this.checkpoint());
+    if (note === undefined) return;
+    this.#sign = this.#offset;
+    await this.#writeChunk('SIGN', note);
+  }
+
+  async #writeSeek(): Promise<void> {
+    const header = new Uint8Array(CHUNK_HEADER_BYTES);
+    writeChunkHeader(header, 0, 'SEEK', this.#seek.size, this.#seek.crc());
+    await this.#write(header);
+    for (const piece of this.#seek.pieces()) await this.#write(piece);
+  }
+
+  async #writeTail(state: TailState, seek: number, veri: number): Promise<void> {
+    const self = this.#offset;
+    const { size, root } = this.checkpoint();
+    const links = { meta: this.#meta, seek, veri, sign: this.#sign, prev: this.#tail, tiles: this.#tileOffsets };
+    await this.#writeChunk('TAIL', encodeTail({ self, state, records: size, root, ...links }));
+    this.#tail = self;
+  }
+
+  async #writeChunk(tag: string, payload: Uint8Array): Promise<void> {
+    const header = new Uint8Array(CHUNK_HEADER_BYTES);
+    writeChunkHeader(header, 0, tag, payload.length, crc32(payload));
+    await this.#write(header);
+    await this.#write(payload);
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    // VERI covers everything after the file header, which is the first thing ever written.
+    if (this.#offset > 0) this.#veri.update(bytes);
+    this.#offset += bytes.length;
+    const room = this.#sink.write(bytes);
+    if (room !== undefined) await room;
+  }
+}
+
+/** The hash of everything written after the file header. */
+interface VeriHash {
+  update(bytes: Uint8Array): void;
+  digest(): Uint8Array | Promise<Uint8Array>;
+}
+
+/** Leaves the hashing to a sink that does it anyway, perhaps on another thread. */
+const createVeriHash = (sink: ByteSink): VeriHash => {
+  if (canHashSink(sink) && sink.hashedFrom === HEADER_BYTES) {
+    return { update: () => undefined, digest: () => sink.digest() };
+  }
+  const hash = createSha256();
+  return { update: (bytes) => hash.update(bytes), digest: () => hash.copy().digest() };
+};
+
+/** The rules of section 4 that `encodeRecordStart` cannot know. */
+const assertTokens = (media: boolean, key: boolean, pts: number, tokens: readonly BlockToken[]): void => {
+  if (!media) {
+    if (tokens.length > 0) throw new H4Error('H4_PARAM', 'META and scopes records have no tokens');
+    return;
+  }
+  const first = tokens[0];
+  if (first === undefined) throw new H4Error('H4_PARAM', 'A block needs at least one token');
+  if (first.delta !== 0 || first.key !== key) {
+    throw new H4Error('H4_TOKN_DELTA', 'The first token of a block must have delta 0 and the key bit of the block');
+  }
+  if (tokens.some((token) => pts + token.delta < 0)) {
+    throw new H4Error('H4_TOKN_DELTA', `A token of the block at PTS ${pts} lies before time 0: record a shift`);
+  }
+};

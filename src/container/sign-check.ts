@@ -1,0 +1,186 @@
+/**
+ * What can be said about SIGN, TIME and ATTS without a key (spec/h4mk.md sections 8 and 15): their form, that a checkpoint
+ * names this file, that its size and root are those of the tree, and that a time stamp belongs to a SIGN before it. None of
+ * this proves who signed.
+ */
+import { fromBase64, toHex } from '../utils/bytes.js';
+import { H4Error, isH4Error } from '../utils/error.js';
+import { type JsonObject, type JsonValue, isJsonObject } from '../utils/json-value.js';
+import { sha256 } from '../utils/sha256.js';
+import { parseStrictJson } from '../utils/strict-json.js';
+import type { Chunk } from './chunk.js';
+import type { Findings } from './findings.js';
+import { HASH_BYTES } from './layout.js';
+import type { Limits } from './limits.js';
+import type { MerkleFrontier } from './merkle.js';
+import { type Note, parseNote } from './note.js';
+
+/** One checkpoint as a report lists it. */
+export interface SignatureInfo {
+  readonly size: number;
+  readonly origin: string;
+  /** Names of configured keys that signed it. */
+  readonly verified: readonly string[];
+}
+
+/** What a file says of itself that its signatures have to agree with. */
+export interface SignedFile {
+  /** leaf(0) */
+  readonly fileId: Uint8Array | undefined;
+  readonly hasZeroUid: boolean;
+}
+
+/** Checks of single chunks. What does not parse throws, what contradicts the file is noted. */
+export class SignCheck {
+  readonly #findings: Findings;
+  readonly #limits: Limits;
+  /** Hashes of the payloads of all SIGNs so far, in hex; at most maxNotes of them. */
+  readonly #imprints = new Set<string>();
+  readonly #listed: SignatureInfo[] = [];
+  #count = 0;
+
+  constructor(findings: Findings, limits: Limits) {
+    this.#findings = findings;
+    this.#limits = limits;
+  }
+
+  /** Number of SIGN chunks. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The first well-formed checkpoints, up to the limit of a report. */
+  get listed(): readonly SignatureInfo[] {
+    return this.#listed;
+  }
+
+  /** The checkpoint in a SIGN of this file. Whether size and root are right is for the caller, who has the tree. */
+  sign(chunk: Chunk, file: SignedFile): Note {
+    if (++this.#count > this.#limits.maxNotes) {
+      throw new H4Error('H4_LIMIT_NOTES', `The file has more than ${this.#limits.maxNotes} signatures`);
+    }
+    this.#imprints.add(toHex(sha256(chunk.payload)));
+    if (file.hasZeroUid) {
+      const message = 'A file with uid zero is declared unsigned and must not hold SIGN';
+      this.#findings.error('H4_UID_ZERO_SIGNED', chunk.offset, message);
+    }
+    const note = parseNote(chunk.payload, this.#limits);
+    const { origin, size } = note;
+    if (file.fileId === undefined || origin.fileIdHex !== toHex(file.fileId)) {
+      this.#findings.error(
+        'H4_SIGN_ORIGIN',
+        chunk.offset,
+        `The checkpoint is of the file ${origin.fileIdHex}, not this one`,
+      );
+    }
+    if (this.#listed.length < this.#limits.maxReport) {
+      this.#listed.push({ size, origin: shown(origin.line), verified: [] });
+    }
+    return note;
+  }
+
+  time(chunk: Chunk): void {
+    const imprint = parseTime(chunk.payload);
+    if (!this.#imprints.has(toHex(imprint))) {
+      this.#findings.error('H4_TIME_IMPRINT', chunk.offset, 'The time stamp is over none of the signatures before it');
+    }
+  }
+
+  attestation(chunk: Chunk): void {
+    assertEnvelope(chunk.payload, this.#limits);
+  }
+}
+
+/** Longer origins are only counted: a report of many notes must not grow with what they hold. */
+const MAX_SHOWN = 1024;
+
+const shown = (line: string): string => (line.length <= MAX_SHOWN ? line : `(${line.length} characters)`);
+
+const TIME_RFC_3161 = 1;
+const IMPRINT_AT = 8;
+const TOKEN_AT = IMPRINT_AT + HASH_BYTES;
+
+/** The imprint of a TIME payload; the token behind it is opaque here. */
+const parseTime = (payload: Uint8Array): Uint8Array => {
+  const isHeader = payload[0] === TIME_RFC_3161 && payload.subarray(1, IMPRINT_AT).every((byte) => byte === 0);
+  if (payload.length <= TOKEN_AT || !isHeader) {
+    throw new H4Error(
+      'H4_TIME_LAYOUT',
+      `TIME of ${payload.length} bytes and type ${payload[0] ?? 'none'} is not type ${TIME_RFC_3161}, 7 zeros, an imprint and a token`,
+    );
+  }
+  return payload.subarray(IMPRINT_AT, TOKEN_AT);
+};
+
+/** A DSSE envelope: payloadType, payload in base64, and signatures, of which there is at least one. */
+const assertEnvelope = (payload: Uint8Array, limits: Limits): void => {
+  const json = parseEnvelopeJson(payload, limits);
+  const { payload: body, payloadType, signatures } = json;
+  if (typeof payloadType !== 'string' || typeof body !== 'string') refuseEnvelope('lacks payloadType or payload');
+  else fromBase64(body, { code: 'H4_ATTS_ENVELOPE', what: 'the payload in ATTS' });
+  if (!Array.isArray(signatures) || signatures.length === 0 || !signatures.every(isSignature)) {
+    refuseEnvelope('has no signatures');
+  }
+};
+
+const isSignature = (value: JsonValue): boolean =>
+  isJsonObject(value) && typeof value['sig'] === 'string' && ['undefined', 'string'].includes(typeof value['keyid']);
+
+const parseEnvelopeJson = (payload: Uint8Array, limits: Limits): JsonObject => {
+  try {
+    const json = parseStrictJson(payload, { maxBytes: limits.maxMetaBytes, maxDepth: limits.maxJsonDepth });
+    return isJsonObject(json) ? json : refuseEnvelope('is JSON, but not an object');
+  } catch (cause) {
+    if (isH4Error(cause, 'H4_META_JSON')) throw new H4Error('H4_ATTS_ENVELOPE', `ATTS: ${cause.message}`, { cause });
+    throw cause;
+  }
+};
+
+const refuseEnvelope = (why: string): never => {
+  throw new H4Error('H4_ATTS_ENVELOPE', `ATTS ${why}: it is no DSSE envelope`);
+};
+
+/**
+ * The rule for sizes of checkpoints in a stream. A SIGN covers the records before it, or, where it comes late (a
+ * cosignature may arrive when the recording has gone on), exactly the records that an earlier SIGN or TAIL spoke of. So
+ * only the roots at those sizes are kept.
+ */
+export class CheckpointCheck {
+  readonly #findings: Findings;
+  readonly #limits: Limits;
+  readonly #tree: MerkleFrontier;
+  /** Root in hex by size. */
+  readonly #roots = new Map<number, string>();
+
+  constructor(findings: Findings, limits: Limits, tree: MerkleFrontier) {
+    this.#findings = findings;
+    this.#limits = limits;
+    this.#tree = tree;
+  }
+
+  /** Keeps the root of the records so far: a SIGN or TAIL stands here. */
+  remember(): void {
+    const { size } = this.#tree;
+    if (this.#roots.has(size)) return;
+    if (this.#roots.size >= this.#limits.maxNotes) {
+      throw new H4Error('H4_LIMIT_NOTES', `The file has checkpoints at more than ${this.#limits.maxNotes} sizes`);
+    }
+    this.#roots.set(size, toHex(this.#tree.root()));
+  }
+
+  check({ size, root }: Note, offset: number): void {
+    const records = this.#tree.size;
+    if (size === records) this.remember();
+    const expected = this.#roots.get(size);
+    if (expected === undefined) {
+      const message = `The checkpoint has size ${size}: neither the ${records} records before it nor those of an earlier SIGN or TAIL`;
+      this.#findings.error('H4_SIGN_SIZE', offset, message);
+    } else if (expected !== toHex(root)) {
+      this.#findings.error(
+        'H4_SIGN_ROOT',
+        offset,
+        `The checkpoint of size ${size} does not have the root of this tree`,
+      );
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The grammar of a stream of records (spec/h4mk.md section 1.2): which chunk may stand where, from record 0 to the last
+ * TAIL. The rules of what a chunk contains are `RecordCheck`, `IndexCheck` and `SignCheck`.
+ */
+import type { ErrorCode } from '../utils/error-codes.js';
+import { isH4Error } from '../utils/error.js';
+import type { Chunk } from './chunk.js';
+import type { StreamEnd } from './chunk-stream.js';
+import type { Findings } from './findings.js';
+import { type CheckResult, type FormatCheck, checkCrc, checkVeri } from './format-check.js';
+import { IndexCheck, type Links } from './index-check.js';
+import { MODE, TAIL_STATE, isMediaMode } from './layout.js';
+import type { Limits } from './limits.js';
+import { RecordCheck } from './record-check.js';
+import { type FramedRecord, RecordFraming } from './record-framing.js';
+import { CheckpointCheck, SignCheck } from './sign-check.js';
+
+/** `records` until SEEK, `close` until VERI, then `after`. */
+type Stage = 'records' | 'close' | 'after';
+
+export class StreamCheck implements FormatCheck {
+  readonly records: RecordCheck;
+  readonly #framing: RecordFraming;
+  readonly #indexes: IndexCheck;
+  readonly #signs: SignCheck;
+  readonly #checkpoints: CheckpointCheck;
+  readonly #findings: Findings;
+  readonly #links: Links = { meta: 0, seek: 0, veri: 0, sign: 0 };
+  #stage: Stage = 'records';
+  #closeSigned = false;
+  /** Whether the last chunk was a TAIL of state final. */
+  #finished = false;
+
+  constructor(findings: Findings, limits: Limits) {
+    this.#findings = findings;
+    this.records = new RecordCheck(findings, limits);
+    this.#framing = new RecordFraming(limits);
+    this.#indexes = new IndexCheck(findings, limits, this.records.tree);
+    this.#signs = new SignCheck(findings, limits);
+    this.#checkpoints = new CheckpointCheck(findings, limits, this.records.tree);
+  }
+
+  get result(): CheckResult {
+    const { tree, fileId, counts } = this.records;
+    return {
+      format: this.#finished ? 'final' : 'live',
+      records: tree.size,
+      treeSize: tree.size,
+      root: tree.size === 0 ? undefined : tree.root(),
+      fileId,
+      redacted: counts.redacted,
+      signatures: this.#signs.listed,
+      signatureCount: this.#signs.count,
+    };
+  }
+
+  chunk(chunk: Chunk, digest?: Uint8Array): boolean {
+    checkCrc(chunk, this.#findings);
+    this.#finished = false;
+    try {
+      const record = this.#framing.complete(chunk);
+      if (record === undefined) {
+        this.#indexes.expectDueTile(chunk);
+        this.#dispatch(chunk, digest);
+      } else {
+        this.#record(record);
+      }
+      return true;
+    } catch (error) {
+      if (!isH4Error(error)) throw error;
+      return this.#framing.recover(error, chunk, this.#findings);
+    }
+  }
+
+  #dispatch(chunk: Chunk, digest: Uint8Array | undefined): void {
+    switch (chunk.tag) {
+      case 'TOKN':
+        this.#allowed(chunk, this.#stage === 'records');
+        this.#framing.begin(chunk, this.records.tree.size);
+        return;
+      case 'CORE':
+      case 'SAFE':
+      case 'META':
+      case 'VOID':
+        this.#error('H4_ORPHAN_PAYLOAD', chunk.offset, `${chunk.tag} must follow the TOKN of its record`);
+        return;
+      case 'TILE':
+        if (this.#allowed(chunk, this.#stage === 'records' || (this.#stage === 'close' && !this.#closeSigned))) {
+          this.#indexes.checkTile(chunk, this.#stage === 'close');
+        }
+        return;
+      case 'SIGN':
+        this.#sign(chunk);
+        return;
+      case 'SEEK':
+        this.#seek(chunk);
+        return;
+      case 'VERI':
+        this.#veri(chunk, digest);
+        return;
+      case 'TAIL':
+        if (this.#allowed(chunk, this.#stage !== 'close')) this.#tail(chunk);
+        return;
+      case 'PROF':
+        this.#error('H4_CHUNK_ORDER', chunk.offset, 'PROF stands only in a slice, directly after record 0');
+        return;
+      case 'TIME':
+        if (this.#allowed(chunk, this.#stage !== 'close')) this.#signs.time(chunk);
+        return;
+      case 'ATTS':
+        if (this.#allowed(chunk, this.#stage !== 'close')) this.#signs.attestation(chunk);
+        return;
+      default:
+        // Unknown chunks are skipped, but the close is no place for them.
+        this.#allowed(chunk, this.#stage === 'records');
+    }
+  }
+
+  /** Notes a chunk that the grammar does not allow at this stage. */
+  #allowed(chunk: Chunk, isAllowed: boolean): boolean {
+    if (isAllowed) return true;
+    if (this.#stage === 'after') {
+      this.#error('H4_CHUNK_AFTER_VERI', chunk.offset, `${chunk.tag} must not follow VERI`);
+    } else {
+      this.#error('H4_CHUNK_ORDER', chunk.offset, `${chunk.tag} must not stand between SEEK and VERI here`);
+    }
+    return false;
+  }
+
+  #record(record: FramedRecord): void {
+    const { tokn, offset } = record;
+    const leaf = this.records.admit(record);
+    const media = isMediaMode(tokn.mode);
+    const seekTrack = this.records.metas.info?.seekTrack;
+    const key = media && tokn.key && tokn.track === seekTrack;
+    if (tokn.mode === MODE.meta) this.#links.meta = offset;
+    this.#indexes.admit({ pts: tokn.pts, offset, key, media, leaf }, seekTrack);
+  }
+
+  #sign(chunk: Chunk): void {
+    if (!this.#allowed(chunk, this.#stage !== 'close' || !this.#closeSigned)) return;
+    if (this.#stage === 'close') this.#closeSigned = true;
+    this.#links.sign = chunk.offset;
+    this.#checkpoints.check(this.#signs.sign(chunk, this.records), chunk.offset);
+  }
+
+  #seek(chunk: Chunk): void {
+    if (this.#links.seek > 0) {
+      this.#error('H4_CHUNK_DUPLICATE', chunk.offset, 'A file has one SEEK, this is the second');
+      return;
+    }
+    if (!this.#allowed(chunk, this.#stage === 'records')) return;
+    this.#links.seek = chunk.offset;
+    this.#stage = 'close';
+    this.#indexes.checkSeek(chunk);
+  }
+
+  #veri(chunk: Chunk, digest: Uint8Array | undefined): void {
+    if (this.#links.veri > 0) {
+      this.#error('H4_CHUNK_DUPLICATE', chunk.offset, 'A file has one VERI, this is the second');
+      return;
+    }
+    if (this.#stage === 'records') this.#error('H4_CHUNK_ORDER', chunk.offset, 'VERI must follow SEEK');
+    this.#links.veri = chunk.offset;
+    this.#stage = 'after';
+    checkVeri(chunk, digest, this.#findings);
+  }
+
+  #tail(chunk: Chunk): void {
+    const tail = this.#indexes.checkTail(chunk, this.#links, this.records.metas.ended);
+    this.#finished = tail.state === TAIL_STATE.final;
+    this.#checkpoints.remember();
+  }
+
+  end(end: StreamEnd, endsInTail: boolean): void {
+    if (!this.#framing.checkEnd(end, endsInTail, this.records.tree.size, this.#findings)) return;
+    if (this.#links.veri === 0) return;
+    this.#indexes.checkClosed(this.#links.veri);
+    if (!this.#finished) {
+      this.#findings.warn('H4_TAIL_MISSING', end.offset, 'A closed file must end in a TAIL of state final');
+    }
+  }
+
+  #error(code: ErrorCode, offset: number, message: string): void {
+    this.#findings.error(code, offset, message);
+  }
+}

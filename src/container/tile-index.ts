@@ -1,0 +1,72 @@
+/** The record index of a file with tiles: every answer costs O(log n) positioned reads (spec/h4mk.md section 7). */
+import { H4Error, isH4Error } from '../utils/error.js';
+import type { ByteSource } from './io/io.js';
+import { TAIL_STATE, TILE_LEVELS, TILE_WIDTH } from './layout.js';
+import type { Limits } from './limits.js';
+import { KeySearch } from './key-search.js';
+import type { KeyPlace, RecordIndex, RecordPlace } from './record-index.js';
+import type { Tail } from './tail.js';
+import type { Tile } from './tile.js';
+import { TileCache, openIndex, openWidth, readTile } from './tile-cache.js';
+
+export class TileIndex implements RecordIndex {
+  readonly count: number;
+  readonly latestMeta: number;
+  readonly #tiles: TileCache;
+  readonly #openTiles: readonly Tile[];
+  /** Positions after the last record at which something else begins. */
+  readonly #ends: readonly number[];
+
+  private constructor(source: ByteSource, tail: Tail, limits: Limits, open: readonly (Tile | undefined)[]) {
+    this.count = tail.records;
+    this.latestMeta = tail.meta;
+    this.#tiles = new TileCache(source, limits, open);
+    this.#openTiles = open.filter((tile) => tile !== undefined);
+    this.#ends = [tail.seek, tail.sign, tail.self, ...tail.tiles].filter((at) => at > 0).sort((a, b) => a - b);
+  }
+
+  /** Opens the index that a TAIL points to, or gives undefined where its tiles do not cover all records. */
+  static async open(
+    source: ByteSource,
+    tail: Tail,
+    limits: Limits,
+    signal?: AbortSignal,
+  ): Promise<TileIndex | undefined> {
+    if (tail.records === 0 || tail.state === TAIL_STATE.slice) return undefined;
+    const open: (Tile | undefined)[] = [];
+    for (let level = 0; level < TILE_LEVELS; level++) {
+      const width = openWidth(tail.records, level);
+      const offset = tail.tiles[level] ?? 0;
+      if (width === 0) continue;
+      if (offset === 0) return undefined;
+      try {
+        const wanted = { level, index: openIndex(tail.records, level), width };
+        open[level] = await readTile(source, offset, wanted, limits, signal);
+      } catch (error) {
+        // An index point need not have written its tiles again: then they are of an earlier size.
+        if (isH4Error(error) && (error.kind === 'tampered' || error.kind === 'malformed')) return undefined;
+        throw error;
+      }
+    }
+    return new TileIndex(source, tail, limits, open);
+  }
+
+  async place(seq: number, signal?: AbortSignal): Promise<RecordPlace> {
+    if (!Number.isInteger(seq) || seq < 0 || seq >= this.count) {
+      throw new H4Error('H4_PARAM', `There is no record ${seq}: the file has ${this.count}`);
+    }
+    const [index, j] = [Math.floor(seq / TILE_WIDTH), seq % TILE_WIDTH];
+    const open = this.#tiles.openTile(0);
+    const { tile, offset } =
+      open?.index === index ? { tile: open, offset: 0 } : await this.#tiles.full(0, index, signal);
+    const start = tile.offset(j);
+    if (j + 1 < tile.width) return { offset: start, end: tile.offset(j + 1) };
+    // A full tile stands directly after its last record; after the last record of all comes whatever comes next.
+    const end = tile.width === TILE_WIDTH ? offset : this.#ends.find((at) => at > start);
+    return { offset: start, end: end ?? 0 };
+  }
+
+  lastKey(pts: number, signal?: AbortSignal): Promise<KeyPlace | undefined> {
+    return new KeySearch(this.#tiles, signal).last(this.#openTiles, pts);
+  }
+}
