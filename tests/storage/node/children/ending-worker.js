@@ -1,0 +1,3 @@
+/** A thread that ends at once. */
+
+export {};
