@@ -15,8 +15,8 @@ export interface SourceFeedOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Large enough that few chunks straddle two pieces, small enough that two of them stay far below any memory limit. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+/** Large enough that reading costs little, small enough that what the collector has not yet taken stays small, too. */
+const PIECE_BYTES = 1024 * 1024;
 
 /** Reads a source from front to back, always one piece ahead of its consumer. */
 export const createSourceFeed = (source: ByteSource, options: SourceFeedOptions = {}): ByteFeed => {

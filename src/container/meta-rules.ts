@@ -80,6 +80,9 @@ const TOTAL_RULES: Readonly<Record<string, Rule>> = {
   raw: isInteger(0),
 };
 
+/** The beginning of a value, as a string of its own: a slice would keep the whole text alive as long as the message. */
+const shown = (value: JsonValue): string => Array.from(JSON.stringify(value).slice(0, 80)).join('');
+
 const refuse = (message: string): never => {
   throw new H4Error('H4_META_FIELD', message);
 };
@@ -96,7 +99,7 @@ const assertRules = (
     if (value === undefined) {
       if (!optional) refuse(`META lacks ${where}.${key}`);
     } else if (!rule(value)) {
-      refuse(`META has a wrong value for ${where}.${key}: ${JSON.stringify(value).slice(0, 80)}`);
+      refuse(`META has a wrong value for ${where}.${key}: ${shown(value)}`);
     }
   }
 };
@@ -145,17 +148,15 @@ export const assertTracks = (value: JsonValue | undefined): ReadonlyMap<number, 
 
 export const assertKeys = (value: JsonValue | undefined): readonly KeyEpoch[] => {
   if (value === undefined) return [];
-  const epochs = asArray(value, 'keys').map((item) => {
+  const epochs = new Map<number, KeyEpoch>();
+  for (const item of asArray(value, 'keys')) {
     const key = asObject(item, 'keys[]');
     assertRules(key, KEY_RULES, 'keys[]');
-    return key as unknown as KeyEpoch;
-  });
-  for (const [i, { epoch }] of epochs.entries()) {
-    if (epochs.findIndex((other) => other.epoch === epoch) !== i) {
-      throw new H4Error('H4_KEYS_EPOCH', `META lists key epoch ${epoch} twice`);
-    }
+    const listed = key as unknown as KeyEpoch;
+    if (epochs.has(listed.epoch)) throw new H4Error('H4_KEYS_EPOCH', `META lists key epoch ${listed.epoch} twice`);
+    epochs.set(listed.epoch, listed);
   }
-  return epochs;
+  return [...epochs.values()];
 };
 
 /** What a META says about the end of the recording, its origin and its sums. */

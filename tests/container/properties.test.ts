@@ -393,6 +393,25 @@ describe('what a file claims is not believed:', () => {
     }
   });
 
+  it('the size of a chunk in a source that is read in small pieces: it is compared with what remains', async () => {
+    for (const size of HUGE) {
+      const kit = await minimal();
+      at(kit, 3).size = size;
+      const file = kit.bytes();
+      let last: Chunk | StreamEnd | undefined;
+      const largest = await largestAllocation(async () => {
+        const feed = createSourceFeed(createMemorySource(file), { pieceBytes: 16 });
+        const stream = new ChunkStream(feed, DEFAULT_LIMITS);
+        await stream.take(HEADER_BYTES);
+        do last = await stream.next();
+        while (!('kind' in last));
+      });
+      const offset = kit.offsetOf(at(kit, 3));
+      expect(last).toEqual({ kind: 'cut', offset, missing: offset + CHUNK_HEADER_BYTES + size - file.length });
+      expect(largest).toBeLessThanOrEqual(file.length);
+    }
+  });
+
   it('the size of a chunk in a stream of unknown length: memory follows what arrives', async () => {
     const kit = await minimal();
     const header = kit.bytes().subarray(0, HEADER_BYTES);

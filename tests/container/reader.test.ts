@@ -21,6 +21,7 @@ import {
   chunksOf,
   closedRecording,
   endRecord,
+  headOf,
   mediaRecord,
   metaRecord,
   patched,
@@ -190,7 +191,7 @@ const answers = async (file: Uint8Array) => {
   return {
     count: reader.recordCount,
     tracks,
-    heads: (await gathered(reader.heads())).map(({ offset: _, ...head }) => head),
+    heads: (await gathered(reader.heads())).map((head) => ({ ...head, offset: 0 })),
     lengths: await Promise.all([0, 1, 2, 3].map((track) => reader.trackLength(track))),
     seeks: await Promise.all(
       [-1, 0, 39, 480, 13_000, 10 ** 9].map(async (pts) => {
@@ -259,10 +260,10 @@ describe('records', () => {
     const reader = await open(closed);
     const offsets = toknOffsets(closed);
     for (const seq of [1, 254, 255, 256, 257, 511, 512, 700]) {
-      const { entry: _, blind: __, ...head } = truth[seq] ?? ({} as (typeof truth)[0]);
-      expect(await reader.head(seq)).toEqual({ ...head, offset: offsets[seq] });
+      const tokn = truth[seq];
+      expect(await reader.head(seq)).toEqual({ ...(tokn && headOf(tokn)), offset: offsets[seq] });
       expect(await reader.record(seq)).toEqual({
-        tokn: truth[seq],
+        tokn,
         offset: offsets[seq],
         payload: blocks[seq - 1]?.payload,
       });

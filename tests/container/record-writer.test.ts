@@ -11,6 +11,7 @@ import { verifyContainer } from '../../src/container/verify.js';
 import { createDiscardSink, createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 import { toHex, utf8Encode } from '../../src/utils/bytes.js';
 import { H4Error } from '../../src/utils/error.js';
+import type * as Sha256 from '../../src/utils/sha256.js';
 import { createSha256, sha256 } from '../../src/utils/sha256.js';
 import {
   AUDIO,
@@ -30,6 +31,17 @@ import {
   written,
 } from '../support/container.js';
 import { refusal } from '../utils/refusal.js';
+
+/** How many running hashes were made so far: VERI is the only use that a writer has for one. */
+const hashes = vi.hoisted(() => ({ made: 0 }));
+vi.mock('../../src/utils/sha256.js', async (importOriginal) => {
+  const original = await importOriginal<typeof Sha256>();
+  const counted = (): ReturnType<typeof original.createSha256> => {
+    hashes.made++;
+    return original.createSha256();
+  };
+  return { ...original, createSha256: counted };
+});
 
 const TRACKS = { tracks: [VIDEO, AUDIO] };
 const toknsOf = (file: Uint8Array) =>
@@ -671,7 +683,9 @@ describe('a sink', () => {
 
   test('that hashes from byte 8 on gives VERI, asked once; the writer does not hash', async () => {
     const { sink, state } = hashingSink(8);
+    const before = hashes.made;
     await closeInto(sink);
+    expect(hashes.made).toBe(before);
     expect(state.digests).toBe(1);
     expect(state.file()).toEqual(await closedRecording([mediaRecord({ pts: 1, key: true })]));
     const made = new Uint8Array(32).fill(7);
@@ -682,8 +696,9 @@ describe('a sink', () => {
 
   test('that hashes from elsewhere is not asked', async () => {
     const { sink, state } = hashingSink(0);
+    const before = hashes.made;
     await closeInto(sink);
-    expect(state.digests).toBe(0);
+    expect([state.digests, hashes.made]).toEqual([0, before + 1]);
     await sound(state.file());
   });
 

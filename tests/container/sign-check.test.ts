@@ -334,7 +334,10 @@ describeShared('the sample with late signatures', (shared) => {
   });
 
   test('is never whole with a bit flipped', async () => {
-    for (const { at, bit, changed } of withOneBitFlipped(file, bitInTurn)) {
+    // What VERI covers is tried less densely than what stands behind it.
+    const veri = chunkOf(file, 'VERI').offset;
+    const bitsAt = (at: number): readonly number[] => (at < veri && at % 7 > 0 ? [] : bitInTurn(at));
+    for (const { at, bit, changed } of withOneBitFlipped(file, bitsAt)) {
       const report = await reportOf(changed);
       expect(report.exit_code, `bit ${bit} of byte ${at}`).not.toBe(0);
     }

@@ -13,7 +13,7 @@ import { type RecordInput, RecordWriter, type SignCheckpoint } from '../../src/c
 import { SeekBuilder } from '../../src/container/seek.js';
 import { encodeTail, parseTail } from '../../src/container/tail.js';
 import { Tile, TileStack } from '../../src/container/tile.js';
-import { parseTokn } from '../../src/container/tokn.js';
+import { type Tokn, type ToknHead, parseTokn } from '../../src/container/tokn.js';
 import type { TrackTotal } from '../../src/container/track-ledger.js';
 import { createMemorySink } from '../../src/storage/memory.js';
 import { concatBytes } from '../../src/utils/bytes.js';
@@ -145,6 +145,12 @@ export const toknOffsets = (file: Uint8Array): number[] =>
   chunksOf(file)
     .filter(({ tag }) => tag === 'TOKN')
     .map(({ offset }) => offset);
+
+/** A TOKN without what only a whole one has. */
+export const headOf = (tokn: Tokn): ToknHead =>
+  Object.fromEntries(
+    Object.entries(tokn).filter(([field]) => field !== 'entry' && field !== 'blind'),
+  ) as unknown as ToknHead;
 
 export interface Piece {
   readonly tag: string;
