@@ -1,0 +1,51 @@
+/**
+ * What to do next, by error code. A message says what happened; this says what a person can do about it. Codes whose
+ * messages already do, because only they know the circumstances (`H4_IO`, `H4_WRITE`, `H4_PARAM`), have no entry.
+ */
+import { ERROR_CODES, type ErrorCode, type ErrorKind } from '../utils/error-codes.js';
+
+const CUT_OFF =
+  'The recording was cut off. What is whole is still readable; if the original is complete, copy it again.';
+const NEWER = 'The file may come from newer software: update harmony4.';
+const NOT_WRITTEN_SO =
+  'The file is not as it was written. Compare it with another copy, and do not rely on what it says until then.';
+
+const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
+  H4_BAD_MAGIC: "This is no H4MK file. To make one from it: '{harmony4} export FILE -o FILE.h4mk'",
+  H4_TOO_SHORT: 'Is the file empty, or is it still being copied?',
+  H4_BAD_VERSION: NEWER,
+  H4_TOKN_SUITE: NEWER,
+  H4_TOKN_MODE: NEWER,
+  H4_NO_RECORDS: CUT_OFF,
+  H4_TRUNCATED: CUT_OFF,
+  H4_TOKN_NO_PAYLOAD: CUT_OFF,
+  H4_TAIL_MISSING: CUT_OFF,
+  H4_VERI_MISSING: 'Nothing in an old file without VERI tells accidents: keep the hash of the file elsewhere.',
+  H4_META_MISSING: 'The reference engine is assumed, as the original software did.',
+  H4_META_NOT_JCS: 'It is readable all the same; another writer formats its JSON differently.',
+  H4_KEY_MISSING: 'What is masked or encrypted can be read only with its key.',
+  H4_KEY_WRONG: 'Use the key with which this recording was made.',
+  H4_ENGINE_UNKNOWN: 'Use the engine with which this recording was made, with exactly that fingerprint.',
+  H4_RANGE_REDACTED: 'Redacted content is gone for good. --from and --to extract what lies around it.',
+  H4_EXISTS: 'Choose another name, or overwrite with --force.',
+  H4_SIGN_MISSING: 'Ask whoever made the recording for a signed copy.',
+  H4_SIGN_UNTRUSTED: 'Check that you have the right public key of whoever made the recording.',
+  H4_LEGACY_ENCRYPTED: 'Nobody can decrypt such a file: its writer did not store what decryption needs.',
+};
+
+const BY_KIND: Readonly<Partial<Record<ErrorKind, string>>> = {
+  malformed: NOT_WRITTEN_SO,
+  tampered: NOT_WRITTEN_SO,
+  untrusted: 'Do not rely on the file before this has been cleared up with whoever made it.',
+  limit: 'The file demands more than a reader grants to a file that nobody vouches for.',
+};
+
+/** The next step for an error of this code, if the message leaves one to be said. */
+export function nextStepFor(code: ErrorCode, command: string): string | undefined {
+  return (BY_CODE[code] ?? BY_KIND[ERROR_CODES[code].kind])?.replaceAll('{harmony4}', command);
+}
+
+/** What an error of this code means, in plain words. */
+export function meaningOf(code: ErrorCode): string {
+  return ERROR_CODES[code].meaning;
+}

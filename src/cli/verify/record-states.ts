@@ -1,0 +1,65 @@
+/** The state of every single record, for `verify --records`: from the report, and a walk that says where each record lies. */
+import { endOf } from '../../container/chunk.js';
+import type { ByteSource } from '../../container/io/io.js';
+import { DEFAULT_LIMITS } from '../../container/limits.js';
+import type { VerificationReport } from '../../container/verify.js';
+import { FileWalker, type WalkedRecord, isFileFault } from '../walk.js';
+
+export type RecordState = 'verified' | 'redacted' | 'tampered' | 'pending';
+
+export interface RecordVerdict {
+  readonly seq: number;
+  readonly track: number;
+  readonly offset: number;
+  readonly status: RecordState;
+  /** Codes of the errors that concern it. */
+  readonly codes: readonly string[];
+}
+
+export interface RecordStates {
+  readonly counts: Readonly<Record<RecordState, number>>;
+  /** The first ones, up to the limit of a report; beyond that they are only counted. */
+  readonly listed: readonly RecordVerdict[];
+}
+
+/** Assigns the errors of `report` to the records in `source`, as far as these can be read. */
+export async function recordStates(
+  source: ByteSource,
+  report: VerificationReport,
+  signal: AbortSignal,
+): Promise<RecordStates> {
+  const counts = { verified: 0, redacted: 0, tampered: 0, pending: 0 };
+  const listed: RecordVerdict[] = [];
+  const judge = createJudge(report);
+  try {
+    for await (const { record } of new FileWalker(source, { signal }).records()) {
+      if (record === undefined) continue;
+      const verdict = judge(record);
+      counts[verdict.status]++;
+      if (listed.length < DEFAULT_LIMITS.maxReport) listed.push(verdict);
+    }
+  } catch (error) {
+    // The report has it already: what ends the walk ends the check.
+    if (!isFileFault(error)) throw error;
+  }
+  return { counts, listed };
+}
+
+function createJudge(report: VerificationReport): (record: WalkedRecord) => RecordVerdict {
+  const errors = [...report.errors].sort((a, b) => a.offset - b.offset);
+  const sizes = report.signatures.filter(({ verified }) => verified.length > 0).map(({ size }) => size);
+  const signedSize = report.proven ? Math.max(0, ...sizes) : Infinity;
+  let next = 0;
+  return ({ tokn, offset, payload }) => {
+    while ((errors[next]?.offset ?? Infinity) < offset) next++;
+    const codes: string[] = [];
+    for (; (errors[next]?.offset ?? Infinity) < endOf(payload); next++) codes.push(errors[next]?.code ?? '');
+    return { seq: tokn.seq, track: tokn.track, offset, status: statusOf(), codes };
+
+    function statusOf(): RecordState {
+      if (codes.length > 0) return 'tampered';
+      if (payload.tag === 'VOID') return 'redacted';
+      return tokn.seq >= signedSize ? 'pending' : 'verified';
+    }
+  };
+}

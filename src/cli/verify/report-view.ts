@@ -1,0 +1,134 @@
+/** A verification report in plain words: the verdict first, then what it rests on, every finding, and what to do next. */
+import type { Finding } from '../../container/findings.js';
+import type { VerificationReport } from '../../container/verify.js';
+import { meaningOf, nextStepFor } from '../advice.js';
+import { formatExactBytes } from '../byte-counts.js';
+import type { Context } from '../context.js';
+import type { Colour } from '../paint.js';
+import type { Printer } from '../render.js';
+import { type Column, formatRow, titlesOf } from '../table.js';
+import { counted, printable } from '../text.js';
+import type { RecordStates } from './record-states.js';
+import { type Gravity, describeState, gravityOf, verdictLine } from './verdict.js';
+
+const COLOURS: Readonly<Record<Gravity, Colour>> = { sound: 'green', loss: 'yellow', broken: 'red' };
+/** More findings than this are counted in text; JSON has them up to the limit of a report. */
+const MAX_SHOWN = 20;
+
+/** Everything about one file. */
+export async function printReport(
+  context: Context,
+  name: string,
+  report: VerificationReport,
+  records: RecordStates | undefined,
+): Promise<void> {
+  const { out } = context;
+  await printVerdict(out, '', report);
+  await out.field('file', name);
+  await out.field('format', report.format);
+  await out.field('state', describeState(report.state));
+  await out.field('size', formatExactBytes(report.bytes));
+  await out.field('records', describeRecords(report));
+  await out.field('signatures', describeSignatures(report));
+  if (report.root !== null) await out.field('root', report.root);
+  if (report.file_id !== null) await out.field('file_id', report.file_id);
+  await printDetails(context, report, records);
+  if (isUnproven(report)) await out.line();
+  if (isUnproven(report)) await printReservation(out);
+}
+
+/** One of several files: a line, and more only if there is something to explain. */
+export async function printShortReport(
+  context: Context,
+  name: string,
+  report: VerificationReport,
+  records: RecordStates | undefined,
+): Promise<void> {
+  const { out } = context;
+  await printVerdict(out, `${name}: `, report);
+  await printDetails(context, report, records);
+  if (report.errors.length + report.warnings.length > 0 || records !== undefined) await out.line();
+}
+
+/** Whether a report says that all is well, and that this proves nothing about people. */
+export function isUnproven(report: VerificationReport): boolean {
+  return gravityOf(report) !== 'broken' && !report.proven;
+}
+
+const RESERVATION =
+  'Every hash, index and sum was computed again and agrees: no accident has changed what is there. Whoever can write ' +
+  'the file can also make all of that agree: only a signature, checked with a key you trust, proves where it comes from.';
+
+/** What a sound file without a trusted signature means. */
+export async function printReservation(out: Printer): Promise<void> {
+  await out.paragraph(RESERVATION, { indent: 2 });
+}
+
+/** One line, however long it is. */
+async function printVerdict(out: Printer, prefix: string, report: VerificationReport): Promise<void> {
+  await out.line(prefix + out.paint(COLOURS[gravityOf(report)], verdictLine(report)));
+}
+
+async function printDetails(
+  { out, io }: Context,
+  report: VerificationReport,
+  records: RecordStates | undefined,
+): Promise<void> {
+  await printFindings(out, 'error', report.errors, report.error_count);
+  await printFindings(out, 'warning', report.warnings, report.warning_count);
+  if (records !== undefined) await printRecords(out, records);
+  const codes = [...report.errors, ...report.warnings].map(({ code }) => code);
+  const steps = new Set(codes.flatMap((code) => nextStepFor(code, io.command) ?? []));
+  if (steps.size > 0) await out.line();
+  for (const step of steps) await out.paragraph(step, { indent: 2 });
+}
+
+function describeRecords({ records, tree_size, redacted }: VerificationReport): string {
+  const of = tree_size > records ? ` of ${tree_size}` : '';
+  return `${records}${of}${redacted > 0 ? `, ${redacted} of them redacted` : ''}`;
+}
+
+function describeSignatures({ signature_count, proven }: VerificationReport): string {
+  if (signature_count === 0) return 'none';
+  return `${signature_count}${proven ? '' : ', of which none was checked: no key given'}`;
+}
+
+async function printFindings(
+  out: Printer,
+  kind: 'error' | 'warning',
+  findings: readonly Finding[],
+  count: number,
+): Promise<void> {
+  if (findings.length === 0) return;
+  await out.line();
+  const explained = new Set<string>();
+  for (const { code, offset, message } of findings.slice(0, MAX_SHOWN)) {
+    const label = out.paint(kind === 'error' ? 'red' : 'yellow', `${kind} ${code}`);
+    await out.line(`  ${label} at offset ${offset}`);
+    await out.paragraph(printable(message), { indent: 4 });
+    if (!explained.has(code)) await out.paragraph(meaningOf(code), { indent: 4, colour: 'dim' });
+    explained.add(code);
+  }
+  if (count > MAX_SHOWN) await out.line(`  and ${counted(count - MAX_SHOWN, `more ${kind}`)}; --json lists them`);
+}
+
+const RECORD_COLUMNS: readonly Column[] = [
+  { title: 'record', align: 'right', width: 8 },
+  { title: 'track', align: 'right', width: 5 },
+  { title: 'offset', align: 'right', width: 12 },
+  { title: 'status', width: 8 },
+  { title: 'errors' },
+];
+
+async function printRecords(out: Printer, { counts, listed }: RecordStates): Promise<void> {
+  await out.line();
+  await out.line(out.paint('dim', formatRow(RECORD_COLUMNS, titlesOf(RECORD_COLUMNS))));
+  for (const { seq, track, offset, status, codes } of listed) {
+    const cells = [String(seq), track === 0xffff ? '-' : String(track), String(offset), status, codes.join(' ')];
+    await out.line(formatRow(RECORD_COLUMNS, cells));
+  }
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const states = Object.entries(counts).filter(([, count]) => count > 0);
+  const more = total > listed.length ? ` (the first ${listed.length} are listed)` : '';
+  await out.line(`  ${states.map(([state, count]) => `${count} ${state}`).join(', ') || 'no records'}${more}`);
+}

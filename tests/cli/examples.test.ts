@@ -1,0 +1,107 @@
+/** Every example of the help texts and of docs/reference/cli.md is run, in order, on real files. */
+
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { cli, jsonOf } from './support/harness.js';
+import { flipped, mp4, temporaryFolder, recording, TEN_BLOCKS } from './support/files.js';
+import { runProcess, runShell } from './support/process.js';
+
+const VERBS = ['inspect', 'verify', 'seek', 'export', 'extract', 'demo'];
+const page = new URL('../../docs/reference/cli.md', import.meta.url);
+
+interface Example {
+  readonly line: string;
+  readonly code: number;
+}
+
+/** Lines that begin with `$ `, and the exit code that a comment at their end promises. */
+function examplesIn(text: string): Example[] {
+  return Array.from(text.matchAll(/^ *\$ (.*)$/gm), ([, line = '']) => ({
+    line,
+    code: Number(/# exits (\d+)/.exec(line)?.[1] ?? 0),
+  }));
+}
+
+const folder = temporaryFolder();
+
+beforeAll(async () => {
+  await folder.write('clip.mp4', mp4(5_000_000));
+  const path = folder.path('recording.h4mk');
+  const made = await runProcess([
+    'export',
+    folder.path('clip.mp4'),
+    '-o',
+    path,
+    '--block-size',
+    '64KiB',
+    '--gop',
+    '10',
+  ]);
+  if (made.code !== 0) throw new Error(made.stderr);
+  const whole = await readFile(path);
+  const live = await recording(TEN_BLOCKS);
+  await folder.write('live.h4mk', live);
+  await folder.write('cut.h4mk', live.slice(0, -10));
+  await folder.write('changed.h4mk', flipped(whole, 2_000_000));
+});
+
+async function runAll(examples: readonly Example[]): Promise<void> {
+  for (const { line, code } of examples) {
+    const ended = await runShell(`set -o pipefail; ${line}`, folder.path('.'));
+    expect({ line, code: ended.code, stderr: ended.stderr }).toMatchObject({ line, code });
+    if (code === 0) expect(ended.stderr).not.toContain('H4_');
+  }
+}
+
+describe('examples', () => {
+  test('of docs/reference/cli.md do what they say', async () => {
+    const examples = examplesIn(await readFile(page, 'utf8'));
+    expect(examples.length).toBeGreaterThan(30);
+    await runAll(examples);
+  });
+
+  test.each(VERBS)('of %s --help do what they say', async (verb) => {
+    const examples = examplesIn((await cli([verb, '--help'])).stdout);
+    expect(examples.length).toBeGreaterThan(1);
+    const fresh = examples.map(({ line, code }) => ({
+      line: line.replace(/-o (\w[\w.-]*)/, '-o help-$1 --force'),
+      code,
+    }));
+    await runAll(fresh.map((each) => ({ ...each, line: each.line.replace('--keep demo-files', '--keep help-files') })));
+  });
+});
+
+describe('the page', () => {
+  test('explains every command and every option, and none that is not there', async () => {
+    const text = await readFile(page, 'utf8');
+    for (const verb of VERBS) {
+      const help = (await cli([verb, '--help'])).stdout;
+      const section = text.split(/^## /m).find((part) => part.startsWith(verb)) ?? '';
+      const options = (from: string): Set<string> =>
+        new Set(from.match(/--[a-z][a-z-]+/g)?.filter((option) => option !== '--help' && option !== '--output'));
+      const synopsis = /```text\n(harmony4[^`]*)```/.exec(section)?.[1] ?? '';
+      expect([verb, [...options(synopsis)].sort()]).toEqual([
+        verb,
+        [...options(help.split('Examples:')[0] ?? '')].sort(),
+      ]);
+    }
+  });
+
+  test('names the fields of the JSON results', async () => {
+    const text = (await readFile(page, 'utf8')).replace(/\s+/g, ' ');
+    const file = folder.path('recording.h4mk');
+    for (const argv of [
+      ['inspect', file],
+      ['verify', file],
+      ['seek', file, '1s'],
+      ['export', folder.path('clip.mp4'), '-o', folder.path('fields.h4mk'), '--force'],
+      ['extract', file, '-o', folder.path('fields.bin'), '--force'],
+      ['inspect', file, '--records', '--limit', '1'],
+      ['inspect', file, '--chunks', '--limit', '1'],
+    ]) {
+      const { stdout } = await cli([...argv, '--json']);
+      const missing = Object.keys(jsonOf(stdout)).filter((key) => !new RegExp(`\\b${key}\\b`).test(text));
+      expect([argv[0], missing]).toEqual([argv[0], []]);
+    }
+  });
+});
