@@ -23,15 +23,20 @@ interface Hit {
   readonly key: KeyPlace | undefined;
   /** Whether the subtree has key records after T. */
   readonly isBeyond: boolean;
+  /** Whether the next key record, wherever it stands, should come after T. */
+  readonly isLikely?: boolean;
 }
 
 export class KeySearch {
   readonly #tiles: TileCache;
   readonly #signal: AbortSignal | undefined;
+  readonly #onLikely: ((key: KeyPlace) => void) | undefined;
 
-  constructor(tiles: TileCache, signal?: AbortSignal) {
+  /** @param onLikely is told a key of which the search still has to see that none at or before the time follows in the next tile */
+  constructor(tiles: TileCache, signal?: AbortSignal, onLikely?: (key: KeyPlace) => void) {
     this.#tiles = tiles;
     this.#signal = signal;
+    this.#onLikely = onLikely;
   }
 
   /** @param openTiles the unfinished tiles of all levels: together they cover every record, the highest level first */
@@ -48,6 +53,7 @@ export class KeySearch {
     const hit = await this.#within(subtrees[likely], pts);
     if (hit.key === undefined) return { key: await this.#lastOf(subtrees[likely - 1]), isBeyond: hit.isBeyond };
     if (hit.isBeyond) return hit;
+    if (hit.isLikely === true) this.#onLikely?.(hit.key);
     const right = await this.#gallop(subtrees, likely, pts);
     if (right === likely) return { key: hit.key, isBeyond: likely + 1 < subtrees.length };
     const further = await this.#within(subtrees[right], pts);
@@ -79,7 +85,11 @@ export class KeySearch {
     if (subtree.level > 0) return this.#among(childrenOf(tile), pts);
     const keys = tile.keys();
     const after = firstIndex(keys.length, (i) => tile.pts(keys[i] ?? 0) > pts);
-    return { key: keyPlace(tile, keys[after - 1]), isBeyond: after < keys.length };
+    const key = keyPlace(tile, keys[after - 1]);
+    const isBeyond = after < keys.length;
+    // Where another track lies ahead, the next key may be at or before T too; where keys are regular, it is known when it is due.
+    const due = after < 2 ? -Infinity : 2 * tile.pts(keys[after - 1] ?? 0) - tile.pts(keys[after - 2] ?? 0);
+    return { key, isBeyond, isLikely: pts < due };
   }
 
   async #lastOf(subtree: Subtree | undefined): Promise<KeyPlace | undefined> {

@@ -96,12 +96,18 @@ const objectAt = (json: JsonObject, key: string): JsonObject => {
 /** Keys of `h4mk` that must not change after record 0; an absent one counts as a value of its own. */
 const FIXED_KEYS = ['v', 'uid', 'timebase', 'seek_track', 'shift'] as const;
 
+interface FirstMeta {
+  readonly json: JsonObject;
+  readonly h4mk: JsonObject;
+  readonly info: RecordingInfo;
+}
+
 /**
  * The META records of one file, applied in order. The first one applied must be that of record 0; each must keep the
  * rules of section 5, else H4_META_FIELD or H4_KEYS_EPOCH and nothing of it counts.
  */
 export class MetaLedger {
-  #first: { readonly json: JsonObject; readonly h4mk: JsonObject; readonly info: RecordingInfo } | undefined;
+  #first: FirstMeta | undefined;
   readonly #tracks = new Map<number, JsonObject>();
   readonly #epochs = new Map<number, KeyEpoch>();
   #source: SourceInfo | undefined;
@@ -150,7 +156,7 @@ export class MetaLedger {
   apply(json: JsonObject, totals: readonly TrackTotal[] | undefined): void {
     const h4mk = objectAt(json, 'h4mk');
     const info = this.#first === undefined ? assertRecordZero(json, h4mk) : undefined;
-    if (this.#first !== undefined) this.#assertUnchanged(json, h4mk);
+    if (this.#first !== undefined) assertUnchanged(this.#first, json, h4mk);
     const tracks = assertTracks(h4mk['tracks']);
     for (const [id, track] of tracks) {
       const listed = this.#tracks.get(id);
@@ -172,20 +178,19 @@ export class MetaLedger {
     this.#totals = end.totals ?? this.#totals;
     this.#ended ||= end.ended;
   }
+}
 
-  #assertUnchanged(json: JsonObject, h4mk: JsonObject): void {
-    const first = this.#first;
-    if (first === undefined) return;
-    if (json['compression'] !== undefined && !jsonEqual(json['compression'], first.json['compression'])) {
-      throw new H4Error('H4_META_FIELD', 'A later META names another compression than record 0');
-    }
-    for (const key of FIXED_KEYS) {
-      if (h4mk[key] !== undefined && !jsonEqual(h4mk[key], first.h4mk[key])) {
-        throw new H4Error('H4_META_FIELD', `A later META changes h4mk.${key} of record 0`);
-      }
+/** Refuses a later META that says something else than record 0. */
+const assertUnchanged = (first: FirstMeta, json: JsonObject, h4mk: JsonObject): void => {
+  if (json['compression'] !== undefined && !jsonEqual(json['compression'], first.json['compression'])) {
+    throw new H4Error('H4_META_FIELD', 'A later META names another compression than record 0');
+  }
+  for (const key of FIXED_KEYS) {
+    if (h4mk[key] !== undefined && !jsonEqual(h4mk[key], first.h4mk[key])) {
+      throw new H4Error('H4_META_FIELD', `A later META changes h4mk.${key} of record 0`);
     }
   }
-}
+};
 
 /** What a writer puts into record 0. */
 export interface RecordZeroInput {

@@ -19,7 +19,7 @@ import { type LocatedHead, type StoredRecord, readHeadAt, readRecordAt } from '.
 import { type Tail, tailAtEnd } from './tail.js';
 import { TileIndex } from './tile-index.js';
 import type { Tokn, ToknHead } from './tokn.js';
-import { findByPosition, findKeyByPts, lastOfTrack } from './track-search.js';
+import { type Guide, findByPosition, findKeyByPts, lastOfTrack } from './track-search.js';
 import type { Verified } from './verified.js';
 import { WalkedIndex } from './walked-index.js';
 
@@ -58,6 +58,8 @@ export class H4MKReader {
   readonly #index: RecordIndex;
   /** Where record 1 stands, unless something that is no record stands before it. */
   readonly #secondOffset: number;
+  /** Where the first block seems to stand, as far as META has been read: a hint. */
+  #firstBlock: { readonly seq: number; readonly offset: number };
   #metas: Promise<MetaLedger> | undefined;
 
   private constructor(
@@ -80,6 +82,7 @@ export class H4MKReader {
     this.tail = opened.tail;
     this.#index = opened.index;
     this.#secondOffset = opened.secondOffset;
+    this.#firstBlock = { seq: 1, offset: opened.secondOffset };
   }
 
   /** Opens a recording. The reader does not own `source`: whoever opened it closes it. */
@@ -110,7 +113,7 @@ export class H4MKReader {
     );
     const tiled = tail === undefined ? undefined : await TileIndex.open(source, tail, limits, signal);
     const index = tiled ?? (await WalkedIndex.open(source, info.seekTrack, limits, signal));
-    const secondOffset = HEADER_BYTES + 2 * CHUNK_HEADER_BYTES + tokn.entry.length + tokn.size;
+    const secondOffset = HEADER_BYTES + recordBytes(tokn);
     return new H4MKReader(source, limits, engines, { fileId: leafHash(tokn.entry), info, tail, index, secondOffset });
   }
 
@@ -151,6 +154,7 @@ export class H4MKReader {
         throw new H4Error('H4_INDEX_MISMATCH', `The latest META is record ${seq}, but there are ${this.recordCount}`);
       }
       if (tokn.mode === MODE.meta && payload !== undefined) payloads.push(payload);
+      if (seq === 1) this.#firstBlock = { seq: 2, offset: record.offset + recordBytes(tokn) };
       bytes += tokn.size;
       if (bytes > this.#limits.maxChunkBytes) {
         throw new H4Error('H4_LIMIT_META', `META records have more than ${this.#limits.maxChunkBytes} bytes together`);
@@ -215,9 +219,16 @@ export class H4MKReader {
 
   /** The block that `seek` leads to, read together with its head: one read less than seek and block. */
   async blockAt(pts: number, signal?: AbortSignal): Promise<Block | undefined> {
-    const key = await this.#index.lastKey(pts, signal);
+    const early = new Map<number, Promise<StoredRecord>>();
+    const key = await this.#index.lastKey(pts, signal, ({ seq }) => {
+      if (early.size > 0) return;
+      const record = this.record(seq, signal);
+      early.set(seq, record);
+      // Who waits for it hears of a failure; if nobody does, it is no concern.
+      record.catch(() => undefined);
+    });
     if (key === undefined) return undefined;
-    const record = await this.record(key.seq, signal);
+    const record = await (early.get(key.seq) ?? this.record(key.seq, signal));
     this.#assertKey(record.tokn, key.pts, pts);
     return this.#decode(record);
   }
@@ -236,10 +247,17 @@ export class H4MKReader {
     const metas = await this.metas(signal);
     const read = (seq: number): Promise<LocatedHead> => this.head(seq, signal);
     const length = metas.hasTrack(track) ? await this.trackLength(track, signal) : 0;
+    const count = this.recordCount;
+    const end = metas.ended
+      ? { seq: count - 1, offset: this.#index.latestMeta }
+      : { seq: count, offset: this.#source.size };
+    const guide: Guide = {
+      first: { ...this.#firstBlock, pos: 0 },
+      last: { ...end, pos: length },
+      nearPayload: (payload, from, to) => this.#index.nearPayload(payload, from, to, signal),
+    };
     const found =
-      position >= 0 && position < length
-        ? await findByPosition(read, this.recordCount, track, position, length, mediaOf(metas, this.recordCount))
-        : undefined;
+      position >= 0 && position < length ? await findByPosition(read, count, track, position, guide) : undefined;
     if (found === undefined) {
       throw new H4Error('H4_RANGE_NOT_FOUND', `Track ${track} has ${length} bytes: there is none at ${position}`);
     }
@@ -282,12 +300,9 @@ const applied = (payloads: readonly Uint8Array[], limits: Limits): MetaLedger =>
   return metas;
 };
 
-/** Where the blocks of a closed recording stand, if all other records but the end record stand before them. */
-const mediaOf = ({ totals }: MetaLedger, count: number): { readonly from: number; readonly to: number } => {
-  if (totals === undefined) return { from: 0, to: count };
-  const blocks = totals.reduce((sum, total) => sum + total.records, 0);
-  return { from: Math.max(0, count - 1 - blocks), to: count - 1 };
-};
+/** Bytes of a record in the file. */
+const recordBytes = ({ entry, blind, size }: Tokn): number =>
+  2 * CHUNK_HEADER_BYTES + entry.length + blind.length + size;
 
 /** Decodes a verified payload with the engine its file names; the only way from stored to media bytes. */
 const decodeBlock = async (

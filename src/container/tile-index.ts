@@ -4,7 +4,8 @@ import type { ByteSource } from './io/io.js';
 import { TAIL_STATE, TILE_LEVELS, TILE_WIDTH } from './layout.js';
 import type { Limits } from './limits.js';
 import { KeySearch } from './key-search.js';
-import type { KeyPlace, RecordIndex, RecordPlace } from './record-index.js';
+import { type KeyPlace, type RecordIndex, type RecordPlace, payloadBefore, payloadBeforeTile } from './record-index.js';
+import { firstIndex } from './seek.js';
 import type { Tail } from './tail.js';
 import type { Tile } from './tile.js';
 import { TileCache, openIndex, openWidth, readTile } from './tile-cache.js';
@@ -13,6 +14,7 @@ export class TileIndex implements RecordIndex {
   readonly count: number;
   readonly latestMeta: number;
   readonly #tiles: TileCache;
+  /** The unfinished tiles, the highest level first: together they cover all records, in this order. */
   readonly #openTiles: readonly Tile[];
   /** Positions after the last record at which something else begins. */
   readonly #ends: readonly number[];
@@ -21,7 +23,7 @@ export class TileIndex implements RecordIndex {
     this.count = tail.records;
     this.latestMeta = tail.meta;
     this.#tiles = new TileCache(source, limits, open);
-    this.#openTiles = open.filter((tile) => tile !== undefined);
+    this.#openTiles = open.filter((tile) => tile !== undefined).reverse();
     this.#ends = [tail.seek, tail.sign, tail.self, ...tail.tiles].filter((at) => at > 0).sort((a, b) => a - b);
   }
 
@@ -66,7 +68,42 @@ export class TileIndex implements RecordIndex {
     return { offset: start, end: end ?? 0 };
   }
 
-  lastKey(pts: number, signal?: AbortSignal): Promise<KeyPlace | undefined> {
-    return new KeySearch(this.#tiles, signal).last(this.#openTiles, pts);
+  /**
+   * Walks down, one level per step: a locator above level 0 says where the records of its child end, one of level 0 where a
+   * record begins. Only tiles with records of `[from, to)` are read.
+   */
+  async nearPayload(payload: number, from: number, to: number, signal?: AbortSignal): Promise<number> {
+    let tile = this.#openTiles.find((top) => {
+      const end = recordsUpTo(top, top.width - 1);
+      return end >= to || (end > from && payloadUpTo(top, top.width - 1) > payload);
+    });
+    let seq = from;
+    while (tile !== undefined) {
+      const child = childNear(tile, payload, from, to);
+      seq = child;
+      tile = tile.level === 0 ? undefined : await this.#tiles.tile(tile.level - 1, child, signal);
+    }
+    return seq;
+  }
+
+  lastKey(pts: number, signal?: AbortSignal, onLikely?: (key: KeyPlace) => void): Promise<KeyPlace | undefined> {
+    return new KeySearch(this.#tiles, signal, onLikely).last(this.#openTiles, pts);
   }
 }
+
+/** Number of records up to the end of child j of a tile. */
+const recordsUpTo = (tile: Tile, j: number): number => (tile.index * TILE_WIDTH + j + 1) * TILE_WIDTH ** tile.level;
+
+/** Payload bytes up to the end of child j, which is not the last one of a tile of level 0. */
+const payloadUpTo = (tile: Tile, j: number): number =>
+  tile.level === 0
+    ? payloadBefore(recordsUpTo(tile, j), tile.offset(j + 1))
+    : payloadBeforeTile(recordsUpTo(tile, j), tile.level - 1, tile.offset(j));
+
+/** The child of a tile that holds the payload byte, among those with records of `[from, to)`: its index, not its place in the tile. */
+const childNear = (tile: Tile, payload: number, from: number, to: number): number => {
+  const [first, span] = [tile.index * TILE_WIDTH, TILE_WIDTH ** tile.level];
+  const lowest = Math.max(0, Math.floor(from / span) - first);
+  const highest = Math.min(tile.width, Math.ceil(to / span) - first) - 1;
+  return first + lowest + firstIndex(highest - lowest, (i) => payloadUpTo(tile, lowest + i) > payload);
+};

@@ -7,7 +7,7 @@ import { type ChunkInfo, endOf, parseChunkHeader } from './chunk.js';
 import type { ByteSource } from './io/io.js';
 import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TOKN_HEAD_BYTES, isMediaMode } from './layout.js';
 import type { Limits } from './limits.js';
-import type { KeyPlace, RecordIndex, RecordPlace } from './record-index.js';
+import { type KeyPlace, type RecordIndex, type RecordPlace, payloadBefore } from './record-index.js';
 import { firstIndex } from './seek.js';
 import { type ToknHead, parseToknHead } from './tokn.js';
 
@@ -42,7 +42,7 @@ interface Walked {
   readonly end: number;
 }
 
-/** All whole records, in file order, until the file ends or stops making sense. */
+/** All whole records, in file order, until the file ends. What is no chunk or no TOKN is refused, not skipped. */
 async function* walkRecords(source: ByteSource, signal?: AbortSignal): AsyncGenerator<Walked, void> {
   const reader = new HeaderReader(source, signal);
   let pending: { readonly offset: number; readonly head: ToknHead } | undefined;
@@ -102,6 +102,11 @@ export class WalkedIndex implements RecordIndex {
       return Promise.reject(new H4Error('H4_PARAM', `There is no record ${seq}: the file has ${this.count}`));
     }
     return Promise.resolve({ offset, end });
+  }
+
+  nearPayload(payload: number, from: number, to: number): Promise<number> {
+    const isBeyond = (seq: number): boolean => payloadBefore(seq, this.#offsets[seq] ?? 0) > payload;
+    return Promise.resolve(from + firstIndex(to - from - 1, (i) => isBeyond(from + i + 1)));
   }
 
   lastKey(pts: number): Promise<KeyPlace | undefined> {

@@ -283,6 +283,10 @@ describe('H4MKBuilder.create() refuses', () => {
     expect(sink.length).toBe(0);
   });
 
+  test('no tracks by saying so', async () => {
+    expect((await rejection(create({ ...OPTIONS, tracks: [] }))).message).toBe('A recording needs at least one track');
+  });
+
   test('a sink that is not empty', async () => {
     const sink = createMemorySink();
     await sink.write(Uint8Array.of(1));

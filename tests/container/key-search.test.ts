@@ -73,6 +73,30 @@ const shapes: Readonly<Record<string, (n: number) => IndexedRecord[]>> = {
 };
 
 describe('KeySearch', () => {
+  test('tells a likely answer before it looks into the next tile, but not where another track lies ahead', async () => {
+    const told = async (records: readonly IndexedRecord[], pts: number): Promise<unknown[]> => {
+      const { file, open } = tileForest(records);
+      const source = createCountingSource(createMemorySource(file));
+      const likely: unknown[] = [];
+      const tell = (key: unknown): void => void likely.push({ key, reads: source.count });
+      const search = new KeySearch(new TileCache(source, DEFAULT_LIMITS, open), undefined, tell);
+      const key = await search.last(
+        open.filter((tile) => tile !== undefined),
+        pts,
+      );
+      return [...likely, { key, reads: source.count }];
+    };
+    const key = { seq: 510, pts: 40 * 510 };
+    const steady = video(800, 10);
+    expect(await told(steady, key.pts)).toEqual([
+      { key, reads: 1 },
+      { key, reads: 2 },
+    ]);
+    expect(await told(steady, key.pts - 1)).toHaveLength(1);
+    const skewed = alternating(video(400, 5), audio(400, 40 * 20));
+    expect(await told(skewed, 40 * 130)).toEqual([{ key: { seq: 260, pts: 40 * 130 }, reads: 3 }]);
+  });
+
   describe.each(Object.entries(shapes))('with %s', (_, shape) => {
     test.each([1, 2, 254, 255, 256, 257, 600, 1500])('agrees with a walk over %i records', async (n) => {
       await expectRightAnswers(shape(n), n > 300 ? 3 : 1);
@@ -141,20 +165,21 @@ describe('KeySearch', () => {
   });
 
   test('ends where tiles lie about their keys', async () => {
-    const records = [META, ...audio(30_000), ...video(40_000, 3)];
+    const records = [META, ...audio(60_000), ...video(80_000, 3)];
     const { file, open } = tileForest(records);
     const openTiles = open.filter((tile) => tile !== undefined);
     const chunk = 12 + 12_336;
-    // The keymaps of all tiles of level 0, or of that of level 1 below level 2, are emptied or filled.
+    // The keymaps of all tiles of level 0, or of those of level 1 below level 2, are emptied or filled.
     for (const [from, to] of [
       [0, 256],
       [256, 257],
-      [100, 200],
+      [513, 514],
+      [200, 400],
     ] as const) {
       for (const byte of [0, 0xff]) {
         const lying = Uint8Array.from(file);
         for (let n = from; n < to; n++) lying.fill(byte, 8 + n * chunk + 28, 8 + n * chunk + 60);
-        for (const pts of [-1, 0, 40 * 1000, 40 * 36_000, Infinity]) {
+        for (const pts of [-1, 0, 40 * 1000, 40 * 76_000, Infinity]) {
           const source = createCountingSource(createMemorySource(lying));
           const search = new KeySearch(new TileCache(source, DEFAULT_LIMITS, open));
           const answer = await search.last(openTiles, pts);

@@ -190,6 +190,13 @@ describe('readRecordAt()', () => {
     expect((await readRecord(wrongCrc, { offset: at2, end: 0 }, 2)).payload).toEqual(lcgBytes(2, 5));
   });
 
+  test('a payload as large as the limit of chunks is read, a larger one is refused', async () => {
+    const place = { offset: at1, end: at2 };
+    const read = (maxChunkBytes: number) => readRecord(file, place, 1, createLimits({ maxChunkBytes }));
+    expect((await read(60_000)).payload).toEqual(payload);
+    expect((await rejection(read(59_999))).code).toBe('H4_LIMIT_CHUNK');
+  });
+
   test('holds to the limits of tokens and blocks', async () => {
     expect((await rejection(readRecord(file, { offset: at2, end: 0 }, 2, createLimits({ maxTokens: 0 })))).code).toBe(
       'H4_LIMIT_TOKENS',

@@ -175,6 +175,15 @@ describe('findInSeekChunk()', () => {
     }
   });
 
+  test('reads one window where the first one it tries holds the answer', async () => {
+    const source = sourceOf(fileOf(payloadOf(3 * 4096)));
+    await findInSeekChunk(source, AT, entryOf(5000).pts);
+    expect(source.reads).toEqual([
+      [AT, AT + 16],
+      [AT + 16 + 65_536, AT + 16 + 2 * 65_536],
+    ]);
+  });
+
   test.each([
     ['a count above the size', patched(fileOf(payloadOf(3)), AT + 12, 4, 4), 'H4_SEEK_SIZE'],
     ['a count below the size', patched(fileOf(payloadOf(3)), AT + 12, 2, 4), 'H4_SEEK_SIZE'],

@@ -9,6 +9,8 @@ import { parseTokn } from '../../src/container/tokn.js';
 import { createMemorySource } from '../../src/storage/memory.js';
 import { concatBytes } from '../../src/utils/bytes.js';
 import { H4Error } from '../../src/utils/error.js';
+import { payloadBefore } from '../../src/container/record-index.js';
+import { SyntheticSource, varyingSizes } from '../support/synthetic.js';
 import {
   AUDIO,
   VIDEO,
@@ -50,6 +52,32 @@ describe('TileIndex', () => {
     for (let seq = 0; seq < count; seq++) places.push(await index.place(seq));
     expect(places).toEqual(extents(file));
   });
+
+  /** Places for which it is known which record holds them: the edges of each record, in a file of blocks with one token. */
+  test.each([255, 256, 257, 700, 66_100])(
+    'leads to the record that holds a payload byte, with %i records',
+    async (records) => {
+      const sizes = varyingSizes([3, 40, 1, 700], [1, 9, 2], 250);
+      const source = new SyntheticSource({ records, sizes, tracks: 2 });
+      const tail = parseTail((await source.read(source.size - 160, source.size)).slice());
+      const index = await TileIndex.open(source, tail, DEFAULT_LIMITS);
+      const asked = new Set<number>();
+      for (const edge of [2, 256, 512, 65_536, 65_792, records - 1])
+        for (const d of [-2, -1, 0, 1]) asked.add(edge + d);
+      for (const seq of [...asked].filter((asking) => asking >= 2 && asking < records - 1)) {
+        const { offset, end } = (await index?.place(seq)) ?? { offset: 0, end: 0 };
+        const [first, last] = [payloadBefore(seq, offset), payloadBefore(seq, end - 117)];
+        for (const payload of [first, last]) {
+          expect(await index?.nearPayload(payload, 0, records)).toBe(seq);
+          expect(await index?.nearPayload(payload, seq, seq + 1)).toBe(seq);
+          expect(await index?.nearPayload(payload, 0, seq)).toBe(seq - 1);
+          expect(await index?.nearPayload(payload, seq + 1, records)).toBe(seq + 1);
+        }
+      }
+      expect(await index?.nearPayload(-Infinity, 0, records)).toBe(0);
+      for (const payload of [Infinity, NaN]) expect(await index?.nearPayload(payload, 0, records)).toBe(records - 1);
+    },
+  );
 
   test('finds keys of the seek track', async () => {
     const file = await recording(700);

@@ -353,6 +353,14 @@ describe('parseTokn()', () => {
       ]);
     });
 
+    test('may be empty, the first one too', () => {
+      for (const key of [true, false]) {
+        const tokens = [token(0, 0, key), token(0, 5, true)];
+        const tokn = parseTokn(toknOf({ tokens, key, count: 2, raw: 0, size: 0 }));
+        expect([...tokensOf(tokn)]).toEqual(tokens);
+      }
+    });
+
     test.each([99, 101, 0])('that add up to 100 do not make a block of %i bytes', (raw) => {
       expect(codeOf(patched(toknOf(), 40, raw, 4))).toBe('H4_TOKN_SUM');
     });

@@ -1,24 +1,36 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MODE } from '../../src/container/layout.js';
-import type { ToknHead } from '../../src/container/tokn.js';
-import { findByPosition, findKeyByPts, keyOf, lastOfTrack } from '../../src/container/track-search.js';
+import { payloadBefore } from '../../src/container/record-index.js';
+import type { LocatedHead } from '../../src/container/record-reader.js';
+import { firstIndex } from '../../src/container/seek.js';
+import { tileBytes } from '../../src/container/tile.js';
+import { type Guide, findByPosition, findKeyByPts, keyOf, lastOfTrack } from '../../src/container/track-search.js';
 import { H4Error } from '../../src/utils/error.js';
 import { rejection } from '../support/container.js';
 
 interface Sketch {
   readonly track: number;
   readonly raw?: number;
+  readonly size?: number;
   readonly key?: boolean;
   readonly pts?: number;
 }
 
-/** Heads with `seq`, `pos`, `back` and, where it is not given, `pts` as a writer fills them in. */
-const headsOf = (sketches: readonly Sketch[]): ToknHead[] => {
+/** Where the record after this one stands: behind the tiles that this one completes. */
+const placeAfter = ({ seq, offset, size }: LocatedHead): { readonly seq: number; readonly offset: number } => {
+  let after = offset + 12 + 80 + 12 + 12 + size;
+  for (let span = 256; (seq + 1) % span === 0; span *= 256) after += 12 + tileBytes(256);
+  return { seq: seq + 1, offset: after };
+};
+
+/** Heads with `seq`, `pos`, `back`, `offset` and, where it is not given, `pts` as a writer fills them in. */
+const headsOf = (sketches: readonly Sketch[]): LocatedHead[] => {
   const state = new Map<number, { pos: number; key: number | undefined }>();
-  return sketches.map(({ track, raw = 10, key = false, pts }, seq) => {
+  let offset = 8;
+  return sketches.map(({ track, raw = 10, size = raw, key = false, pts }, seq) => {
     const own = state.get(track) ?? { pos: 0, key: undefined };
-    const head: ToknHead = {
+    const head: LocatedHead = {
       mode: MODE.core,
       key,
       track,
@@ -29,18 +41,20 @@ const headsOf = (sketches: readonly Sketch[]): ToknHead[] => {
       back: own.key === undefined ? 0 : seq - own.key,
       count: 1,
       raw,
-      size: raw,
+      size,
       commit: new Uint8Array(32),
+      offset,
     };
+    offset = placeAfter(head).offset;
     state.set(track, { pos: own.pos + raw, key: key ? seq : own.key });
     return head;
   });
 };
 
 /** Reads of `heads`, counted; each record may be read once or more, but must exist. */
-const reading = (heads: readonly ToknHead[]) => {
+const reading = (heads: readonly LocatedHead[]) => {
   const reads: number[] = [];
-  const read = (seq: number): Promise<ToknHead> => {
+  const read = (seq: number): Promise<LocatedHead> => {
     reads.push(seq);
     const head = heads[seq];
     return head === undefined
@@ -62,10 +76,22 @@ const anyRecording = fc
   .map(headsOf);
 
 describe('findByPosition()', () => {
-  const rawLength = (heads: readonly ToknHead[], track: number): number =>
+  const rawLength = (heads: readonly LocatedHead[], track: number): number =>
     heads.filter((head) => head.track === track).reduce((sum, { raw }) => sum + raw, 0);
-  const holds = (head: ToknHead, track: number, position: number): boolean =>
+  const holds = (head: LocatedHead, track: number, position: number): boolean =>
     head.track === track && head.pos <= position && position < head.pos + head.raw;
+  /** What an index that knows all places says. */
+  const guideOf = (heads: readonly LocatedHead[], track: number): Guide => {
+    const last = heads.at(-1);
+    return {
+      first: { seq: 0, offset: 8, pos: 0 },
+      last: { seq: heads.length, offset: 0, pos: rawLength(heads, track), ...(last && placeAfter(last)) },
+      nearPayload: (payload, from, to) => {
+        const before = (seq: number): number => payloadBefore(seq, heads[seq]?.offset ?? NaN);
+        return Promise.resolve(from + firstIndex(to - from - 1, (i) => before(from + i + 1) > payload));
+      },
+    };
+  };
 
   test('agrees with a walk at the edges of every record, and reads no record twice', async () => {
     await fc.assert(
@@ -75,7 +101,7 @@ describe('findByPosition()', () => {
         for (const position of new Set([...edges, 0, length - 1, length, length + 1])) {
           const { reads, read } = reading(heads);
           const expected = heads.find((head) => holds(head, track, position));
-          expect(await findByPosition(read, heads.length, track, position, length)).toBe(expected);
+          expect(await findByPosition(read, heads.length, track, position, guideOf(heads, track))).toBe(expected);
           expect(new Set(reads).size).toBe(reads.length);
         }
       }),
@@ -83,59 +109,91 @@ describe('findByPosition()', () => {
     );
   });
 
-  test('a wrong length guides it badly, but to the same answer', async () => {
-    const heads = headsOf(Array.from({ length: 200 }, (_, i) => ({ track: i % 2, raw: 100 })));
-    for (const length of [0, 1, 5000, 10 ** 12, Number.NaN, -5]) {
-      for (const position of [0, 99, 100, 5050, 9999]) {
+  test('a guide that lies leads to the same answer, and within the bound', async () => {
+    const anyNumber = fc.oneof(
+      fc.integer({ min: -5, max: 700 }),
+      fc.maxSafeNat(),
+      fc.constantFrom(NaN, -Infinity, Infinity),
+    );
+    const landmark = fc.record({
+      seq: fc.nat(700),
+      offset: fc.maxSafeNat(),
+      pos: fc.oneof(fc.nat(100), fc.maxSafeNat()),
+    });
+    const heads = headsOf(Array.from({ length: 600 }, (_, i) => ({ track: i % 2, raw: 100 })));
+    await fc.assert(
+      fc.asyncProperty(landmark, landmark, fc.array(anyNumber), fc.nat(30_000), async (first, last, lies, position) => {
+        const nearPayload = (): Promise<number> => Promise.resolve(lies.pop() ?? 0);
         const { reads, read } = reading(heads);
-        const found = await findByPosition(read, heads.length, 1, position, length);
+        const found = await findByPosition(read, heads.length, 1, position, { first, last, nearPayload });
         expect(found).toBe(heads.find((head) => holds(head, 1, position)));
-        expect(reads.length).toBeLessThanOrEqual(50);
-      }
-    }
+        expect(new Set(reads).size).toBe(reads.length);
+        expect(reads.length).toBeLessThanOrEqual(2 * (8 + Math.ceil(Math.log2(601))));
+      }),
+    );
   });
 
-  test('a wrong stretch of media guides it badly, but to the same answer', async () => {
-    const heads = headsOf(Array.from({ length: 100 }, (_, i) => ({ track: i % 2, raw: 100 })));
-    for (const from of [0, 2, 99, 100, 1000]) {
-      for (const to of [0, 1, 50, 98, 100, 10 ** 9]) {
-        for (const position of [0, 99, 100, 2550, 4999, 5000]) {
+  test('finds a block of one track with one read, whatever the sizes of the blocks are', async () => {
+    const recordings = [() => 1000, (i: number) => 1 + ((i * 7919) % 3001), (i: number) => 1 + Math.floor(i / 10) ** 2];
+    for (const raw of recordings) {
+      const heads = headsOf(Array.from({ length: 10_000 }, (_, i) => ({ track: 0, raw: raw(i) })));
+      for (const { pos, raw: size } of heads.filter((_, i) => i % 997 === 0 || i % 256 > 253)) {
+        for (const position of [pos, pos + size - 1]) {
           const { reads, read } = reading(heads);
-          const found = await findByPosition(read, heads.length, 1, position, 5000, { from, to });
-          expect(found).toBe(heads.find((head) => holds(head, 1, position)));
-          expect(new Set(reads).size).toBe(reads.length);
+          await findByPosition(read, heads.length, 0, position, guideOf(heads, 0));
+          expect(reads.length).toBe(1);
         }
       }
     }
   });
 
-  test('interpolates: blocks of one size are found with a few reads', async () => {
-    const heads = headsOf(Array.from({ length: 10_000 }, () => ({ track: 0, raw: 1000 })));
-    for (const position of [0, 4_999_999, 5_000_000, 9_999_999]) {
+  test('takes few reads where payloads are compressed and another track comes in bursts', async () => {
+    const heads = headsOf(
+      Array.from({ length: 60_000 }, (_, i) => {
+        const isBurst = i % 9000 > 6000;
+        return { track: i % 2, raw: i % 2 === 1 && isBurst ? 9000 : 700, size: 100 + ((i * 7919) % 501) };
+      }),
+    );
+    const counts: number[] = [];
+    for (const { pos } of heads.filter(({ track }, i) => track === 0 && i % 607 === 0)) {
       const { reads, read } = reading(heads);
-      await findByPosition(read, heads.length, 0, position, 10_000_000);
-      expect(reads.length).toBeLessThanOrEqual(3);
+      await findByPosition(read, heads.length, 0, pos, guideOf(heads, 0));
+      counts.push(reads.length);
+    }
+    expect(counts.length).toBeGreaterThan(40);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(20);
+  });
+
+  test('goes further and then halves where guesses do not help', async () => {
+    const heads = headsOf(Array.from({ length: 10_000 }, () => ({ track: 0, raw: 1 })));
+    const first: Guide['nearPayload'] = (_, from) => Promise.resolve(from);
+    const last: Guide['nearPayload'] = (_, __, to) => Promise.resolve(to - 1);
+    for (const nearPayload of [first, last]) {
+      for (const position of [0, 1, 100, 5000, 9999]) {
+        const { reads, read } = reading(heads);
+        const guide = { ...guideOf(heads, 0), nearPayload };
+        expect((await findByPosition(read, heads.length, 0, position, guide))?.seq).toBe(position);
+        expect(reads.length).toBeLessThanOrEqual(8 + Math.ceil(Math.log2(10_001)));
+      }
     }
   });
 
-  test('halves where interpolating does not help', async () => {
-    // Nearly all bytes are in the last record: interpolating alone would creep along.
-    const heads = headsOf([
-      ...Array.from({ length: 10_000 }, () => ({ track: 0, raw: 1 })),
-      { track: 0, raw: 10 ** 9 },
-    ]);
-    for (const position of [1, 5000, 9999, 10_000, 10 ** 9]) {
-      const { reads, read } = reading(heads);
-      expect(await findByPosition(read, heads.length, 0, position, 10_000 + 10 ** 9)).toBe(
-        heads.find((head) => holds(head, 0, position)),
-      );
-      expect(reads.length).toBeLessThanOrEqual(40);
-    }
+  test('looks for the neighbour of its track in the same tile', async () => {
+    const heads = headsOf(Array.from({ length: 512 }, (_, i) => ({ track: i % 2 })));
+    const near = { ...guideOf(heads, 0), nearPayload: () => Promise.resolve(255) };
+    const { reads, read } = reading(heads);
+    expect((await findByPosition(read, heads.length, 0, 1275, near))?.seq).toBe(254);
+    expect(reads).toEqual([255, 254]);
+    const other = reading(heads);
+    expect(await findByPosition(other.read, heads.length, 9, 0, near)).toBeUndefined();
+    expect(other.reads.slice(0, 2)).toEqual([255, 254]);
+    expect(new Set(other.reads).size).toBe(512);
+    expect(other.reads.length).toBe(512);
   });
 
   test('finds nothing in no records, and reads none', async () => {
     const { reads, read } = reading([]);
-    expect(await findByPosition(read, 0, 0, 0, 100)).toBeUndefined();
+    expect(await findByPosition(read, 0, 0, 0, guideOf([], 0))).toBeUndefined();
     expect(reads).toEqual([]);
   });
 
@@ -147,7 +205,7 @@ describe('findByPosition()', () => {
       fc.asyncProperty(any, fc.nat(120), async (lies, position) => {
         const heads = headsOf(lies).map((head, i) => ({ ...head, pos: lies[i]?.pos ?? 0 }));
         const { reads, read } = reading(heads);
-        const found = await findByPosition(read, heads.length, 0, position, 100);
+        const found = await findByPosition(read, heads.length, 0, position, guideOf(heads, 0));
         if (found !== undefined) expect(holds(found, 0, position)).toBe(true);
         expect(new Set(reads).size).toBe(reads.length);
       }),
@@ -169,7 +227,7 @@ describe('lastOfTrack()', () => {
 
 describe('keyOf()', () => {
   const heads = headsOf([{ track: 0 }, { track: 0, key: true }, { track: 1, key: true }, { track: 0 }, { track: 1 }]);
-  const at = (seq: number): ToknHead => heads[seq] ?? (headsOf([{ track: 0 }])[0] as ToknHead);
+  const at = (seq: number): LocatedHead => heads[seq] ?? (headsOf([{ track: 0 }])[0] as LocatedHead);
 
   test('is the record itself, the one its back names, or none', async () => {
     const { reads, read } = reading(heads);

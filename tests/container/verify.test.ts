@@ -254,13 +254,10 @@ describe('a source', () => {
     const source = createCountingSource(createMemorySource(nineMegabytes));
     await verifyContainer(source);
     const size = nineMegabytes.length;
-    const piece = 4 * 1024 * 1024;
-    expect(source.reads).toEqual([
-      [size - 172, size],
-      [0, piece],
-      [piece, 2 * piece],
-      [2 * piece, size],
-    ]);
+    const [tail, ...pieces] = source.reads;
+    expect(tail).toEqual([size - 172, size]);
+    expect([pieces[0]?.[0], pieces.at(-1)?.[1]]).toEqual([0, size]);
+    expect(pieces.slice(1).map(([start]) => start)).toEqual(pieces.slice(0, -1).map(([, end]) => end));
   });
 
   test('that fails ends the check: that says nothing about the file', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeChunk } from '../../src/container/chunk.js';
 import { MODE } from '../../src/container/layout.js';
 import { DEFAULT_LIMITS, createLimits } from '../../src/container/limits.js';
+import { payloadBefore } from '../../src/container/record-index.js';
 import { WalkedIndex } from '../../src/container/walked-index.js';
 import { createCountingSource } from '../../src/storage/counting.js';
 import { createMemorySource } from '../../src/storage/memory.js';
@@ -65,7 +66,7 @@ describe('WalkedIndex', () => {
       await writer.record(recordZero());
       await writer.record(mediaRecord({ pts: 0, key: true }));
       await writer.indexPoint();
-      await writer.record(mediaRecord({ pts: 9 }));
+      await writer.record(mediaRecord({ pts: 9, payload: new Uint8Array(0) }));
     });
     const ends = (await placesOf(await open(file))).map(({ end }) => end);
     expect(ends).toHaveLength(3);
@@ -106,6 +107,19 @@ describe('WalkedIndex', () => {
     const index = await open(file, 65_535);
     expect(index.latestMeta).toBe(toknOffsets(file)[1]);
     expect(await index.lastKey(100)).toBeUndefined();
+  });
+
+  test('leads to the record that holds a payload byte', async () => {
+    const payloads = Array.from({ length: 600 }, (_, i) => new Uint8Array(1 + ((i * 37) % 90)));
+    const index = await open(await closedRecording(payloads.map((payload, pts) => mediaRecord({ pts, payload }))));
+    for (const seq of [2, 3, 254, 255, 256, 257, 511, 512, 600]) {
+      const { offset, end } = await index.place(seq);
+      for (const payload of [payloadBefore(seq, offset), payloadBefore(seq, end - 117)]) {
+        expect(await index.nearPayload(payload, 0, index.count)).toBe(seq);
+        expect(await index.nearPayload(payload, 0, seq)).toBe(seq - 1);
+        expect(await index.nearPayload(payload, seq + 1, index.count)).toBe(seq + 1);
+      }
+    }
   });
 
   test.each([-1, 3, 0.5])('has no record %d', async (seq) => {
