@@ -240,6 +240,7 @@ describe('SEEK:', () => {
   test.each<[string, Uint8Array, string]>([
     ['no bytes', new Uint8Array(0), 'H4_SEEK_SIZE'],
     ['half a count', new Uint8Array(2), 'H4_SEEK_SIZE'],
+    ['a count and nothing else', Uint8Array.of(0, 0, 0, 1), 'H4_SEEK_SIZE'],
     ['an entry too few', patched(seek.payload.subarray(0, -16), 0, count - 1, 4), 'H4_SEEK_ENTRY'],
     [
       'an entry too many',

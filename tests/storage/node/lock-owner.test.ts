@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import {
@@ -69,12 +70,13 @@ describe('a lock owner', () => {
   });
 
   it('is dead when it has been killed and its parent has not noticed', async () => {
-    // The shell is replaced by a program that never waits for the child it inherits.
-    const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 60'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    // The shell turns into a program that never asks what became of the child it has inherited.
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
     const [text] = (await once(parent.stdout, 'data')) as [Buffer];
     const owner = { pid: Number(text.toString()), host: hostname(), token: '' };
+    await expect.poll(() => readFileSync(`/proc/${parent.pid ?? 0}/comm`, 'utf8')).toBe('sleep\n');
+    expect(isOwnerAlive(owner)).toBe(true);
+    process.kill(owner.pid, 'SIGKILL');
     await expect.poll(() => isOwnerAlive(owner)).toBe(false);
 
     expect(() => process.kill(owner.pid, 0)).not.toThrow();
