@@ -75,7 +75,7 @@ export class H4MKBuilder {
   readonly #metas = new MetaLedger();
   /** The latest moment covered so far: end records and later META stand there. */
   #end = 0;
-  #isCompressing = false;
+  #isBusy = false;
 
   private constructor(sink: ByteSink, writer: RecordWriter, engine: CompressionEngine) {
     this.#sink = sink;
@@ -122,9 +122,15 @@ export class H4MKBuilder {
 
   /** Compresses and appends one block. Resolves when the sink has room for the next; `bytes` must not change before. */
   async addBlock(block: BlockInput): Promise<RecordReceipt> {
-    const { track, tokens, bytes } = block;
+    return this.#exclusively(() => this.#addBlock(block));
+  }
+
+  async #addBlock({ track, tokens, bytes }: BlockInput): Promise<RecordReceipt> {
     const first = tokens[0];
     if (first === undefined) throw new H4Error('H4_PARAM', 'A block needs at least one token');
+    // Other typed arrays count elements, not bytes: the file would be corrupt.
+    if (!((bytes as unknown) instanceof Uint8Array))
+      throw new H4Error('H4_PARAM', 'The bytes of a block must be a Uint8Array');
     if (!this.#metas.hasTrack(track)) {
       throw new H4Error(
         'H4_TRACK_UNDECLARED',
@@ -144,7 +150,10 @@ export class H4MKBuilder {
     if (tokens.length > DEFAULT_LIMITS.maxTokens) {
       throw new H4Error('H4_LIMIT_TOKENS', `A block of ${tokens.length} tokens is beyond ${DEFAULT_LIMITS.maxTokens}`);
     }
-    const payload = await this.#compress(bytes);
+    const end = tokens.reduce((latest, { pts, duration = 0 }) => Math.max(latest, pts + duration), this.#end);
+    if (!Number.isSafeInteger(end))
+      throw new H4Error('H4_LIMIT_U64', `A token of the block ends at ${end}, beyond 2^53-1`);
+    const payload = await this.#engine.compress(bytes);
     if (payload.length > DEFAULT_LIMITS.maxChunkBytes) {
       // An engine may need more room than the block itself; a reader would refuse the chunk.
       throw new H4Error('H4_LIMIT_CHUNK', `The block is ${payload.length} bytes when compressed: split it`);
@@ -162,35 +171,38 @@ export class H4MKBuilder {
       })),
       payload,
     });
-    for (const { pts, duration = 0 } of tokens) this.#end = Math.max(this.#end, pts + duration);
+    this.#end = end;
     return receipt;
   }
 
-  /** One block at a time: a second one could overtake the first while an engine works on both. */
-  async #compress(bytes: Uint8Array): Promise<Uint8Array> {
-    if (this.#isCompressing) throw new H4Error('H4_STATE', 'A block is still being compressed (await each call)');
-    this.#isCompressing = true;
+  /** One call at a time: another one could overtake a block that an engine still works on, or close the file without it. */
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isBusy) throw new H4Error('H4_STATE', 'The call before this one is not done yet (await each call)');
+    this.#isBusy = true;
     try {
-      return await this.#engine.compress(bytes);
+      return await work();
     } finally {
-      this.#isCompressing = false;
+      this.#isBusy = false;
     }
   }
 
   /** Declares further tracks while recording. */
   async addTracks(tracks: readonly TrackInfo[]): Promise<void> {
-    await this.#writeJson(MODE.meta, { h4mk: { tracks } } as unknown as JsonObject);
+    await this.#exclusively(() => this.#writeJson(MODE.meta, { h4mk: { tracks } } as unknown as JsonObject));
   }
 
   /** Writes an index point, from which a reader can open the file while it grows. */
   async indexPoint(options?: IndexPointOptions): Promise<void> {
     this.#assertSignable(options?.sign);
-    await this.#writer.indexPoint(options);
+    await this.#exclusively(() => this.#writer.indexPoint(options));
   }
 
   /** Writes the end record and the close, and commits the sink. */
   async close(options: ClosingOptions = {}): Promise<RecordingSummary> {
-    const { source, clock, sign } = options;
+    return this.#exclusively(() => this.#close(options));
+  }
+
+  async #close({ source, clock, sign }: ClosingOptions): Promise<RecordingSummary> {
     this.#assertSignable(sign);
     const h4mk = {
       end: true,

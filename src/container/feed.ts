@@ -1,4 +1,5 @@
 /** Consecutive pieces of bytes: what a walk from the first byte to the last consumes. */
+import { H4Error } from '../utils/error.js';
 import type { ByteSource } from './io/io.js';
 
 export interface ByteFeed {
@@ -21,6 +22,9 @@ const PIECE_BYTES = 1024 * 1024;
 /** Reads a source from front to back, always one piece ahead of its consumer. */
 export const createSourceFeed = (source: ByteSource, options: SourceFeedOptions = {}): ByteFeed => {
   const { start = 0, pieceBytes = PIECE_BYTES, signal } = options;
+  if (!Number.isSafeInteger(pieceBytes) || pieceBytes < 1) {
+    throw new H4Error('H4_PARAM', `A piece has at least one byte, not ${pieceBytes}`);
+  }
   let position = start;
   const read = (): Promise<Uint8Array> | undefined => {
     if (position >= source.size) return undefined;

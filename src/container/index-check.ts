@@ -143,6 +143,7 @@ export class IndexCheck {
     let previous = -1;
     for (let k = 0; k < count; k++) {
       const pts = readU64(view, SEEK_HEAD_BYTES + SEEK_ENTRY_BYTES * k, 'SEEK.pts');
+      readU64(view, SEEK_HEAD_BYTES + SEEK_ENTRY_BYTES * k + 8, 'SEEK.offset');
       if (pts <= previous) {
         this.#error('H4_SEEK_ORDER', offset, `SEEK entry ${k} has PTS ${pts}, which does not follow ${previous}`);
         return false;

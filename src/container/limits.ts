@@ -39,6 +39,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
 /** The default limits with some of them changed; a value that is no whole number is refused. */
 export const createLimits = (overrides: Partial<Limits> = {}): Limits => {
   for (const [name, value] of Object.entries(overrides)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new H4Error('H4_PARAM', `There is no limit ${name}`);
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new H4Error('H4_PARAM', `Limit ${name} must be a whole number of 0 or more, not ${value}`);
     }

@@ -1,5 +1,6 @@
 /** Types and ranges of the registered META keys (spec/h4mk.md section 5.2). Unknown keys pass untouched everywhere. */
 import type { EngineInfo } from '../compression/api/engine.js';
+import { fromBase64 } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import { type JsonObject, type JsonValue, isJsonObject } from '../utils/json-value.js';
 import { MAX_MEDIA_TRACK } from './layout.js';
@@ -21,7 +22,13 @@ const matches =
 const isHex = (digits: number): Rule => matches(new RegExp(`^[0-9a-f]{${digits}}$`));
 const isRatio: Rule = (value) => isArray(value) && value.length === 2 && value.every(isInteger(1));
 const isPositive = isInteger(1);
-const isBase64 = matches(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/);
+const isBase64: Rule = (value) => {
+  try {
+    return typeof value === 'string' && fromBase64(value).length >= 0;
+  } catch {
+    return false;
+  }
+};
 
 const TRACK_KINDS: readonly JsonValue[] = ['video', 'audio', 'data', 'opaque'];
 

@@ -6,7 +6,8 @@
 import { createEngineSet, type EngineSet } from '../compression/api/engine-set.js';
 import { storedEngine } from '../compression/api/stored.js';
 import type { CompressionEngine } from '../compression/api/engine.js';
-import { H4Error } from '../utils/error.js';
+import { H4Error, isH4Error } from '../utils/error.js';
+import { parseChunkHeader } from './chunk.js';
 import { assertHeader } from './header.js';
 import type { ByteSource } from './io/io.js';
 import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TAIL_CHUNK_BYTES, TAIL_STATE, isMediaMode } from './layout.js';
@@ -45,6 +46,8 @@ export interface RecordRange {
 }
 
 const WINDOW_BYTES = 64 * 1024;
+/** META records that a reader holds at once, to apply them in order. */
+const MAX_METAS = 16_384;
 
 export class H4MKReader {
   /** leaf(0): what every signature of this recording names. */
@@ -104,13 +107,14 @@ export class H4MKReader {
     signal: AbortSignal | undefined,
   ): Promise<H4MKReader> {
     assertHeader(await source.read(0, Math.min(HEADER_BYTES, source.size), signal));
-    const { tokn, payload } = await readRecordAt(source, { offset: HEADER_BYTES, end: 0 }, 0, limits, signal);
-    const info = payload === undefined || tokn.mode !== MODE.meta ? undefined : applied([payload], limits).info;
-    if (info === undefined) throw new H4Error('H4_RECORD0', 'Record 0 is not a META that describes a recording');
     const tail = tailAtEnd(
       await source.read(Math.max(0, source.size - TAIL_CHUNK_BYTES), source.size, signal),
       source.size,
     );
+    await assertRecordFile(source, tail, signal);
+    const { tokn, payload } = await readRecordZero(source, limits, signal);
+    const info = payload === undefined || tokn.mode !== MODE.meta ? undefined : applied([payload], limits).info;
+    if (info === undefined) throw new H4Error('H4_RECORD0', 'Record 0 is not a META that describes a recording');
     const tiled = tail === undefined ? undefined : await TileIndex.open(source, tail, limits, signal);
     const index = tiled ?? (await WalkedIndex.open(source, info.seekTrack, limits, signal));
     const secondOffset = HEADER_BYTES + recordBytes(tokn);
@@ -133,7 +137,11 @@ export class H4MKReader {
       this.#metas = undefined;
       throw error;
     });
-    return this.#metas;
+    return this.#metas.catch((error: unknown) => {
+      // Somebody else gave up a reading that several were waiting for.
+      if (isH4Error(error, 'H4_CANCELLED') && signal?.aborted !== true) return this.metas(signal);
+      throw error;
+    });
   }
 
   async tracks(signal?: AbortSignal): Promise<readonly TrackInfo[]> {
@@ -153,11 +161,12 @@ export class H4MKReader {
       if (seq >= this.recordCount) {
         throw new H4Error('H4_INDEX_MISMATCH', `The latest META is record ${seq}, but there are ${this.recordCount}`);
       }
-      if (tokn.mode === MODE.meta && payload !== undefined) payloads.push(payload);
+      if (tokn.mode === MODE.meta && payload !== undefined) payloads.push(payload.slice());
       if (seq === 1) this.#firstBlock = { seq: 2, offset: record.offset + recordBytes(tokn) };
       bytes += tokn.size;
-      if (bytes > this.#limits.maxChunkBytes) {
-        throw new H4Error('H4_LIMIT_META', `META records have more than ${this.#limits.maxChunkBytes} bytes together`);
+      if (bytes > this.#limits.maxChunkBytes || payloads.length > MAX_METAS) {
+        const limit = `${MAX_METAS} records or ${this.#limits.maxChunkBytes} bytes`;
+        throw new H4Error('H4_LIMIT_META', `The META of this file has more than ${limit} together`);
       }
       if (seq === 0) break;
       if (tokn.back < 1 || tokn.back > seq)
@@ -208,6 +217,7 @@ export class H4MKReader {
     options: { readonly track?: number; readonly signal?: AbortSignal } = {},
   ): Promise<LocatedHead | undefined> {
     const { track = this.info.seekTrack, signal } = options;
+    assertTime(pts);
     const read = (seq: number): Promise<LocatedHead> => this.head(seq, signal);
     if (track !== this.info.seekTrack) return findKeyByPts(read, this.recordCount, track, pts);
     const key = await this.#index.lastKey(pts, signal);
@@ -218,7 +228,9 @@ export class H4MKReader {
   }
 
   /** The block that `seek` leads to, read together with its head: one read less than seek and block. */
-  async blockAt(pts: number, signal?: AbortSignal): Promise<Block | undefined> {
+  async blockAt(pts: number, options: { readonly signal?: AbortSignal } = {}): Promise<Block | undefined> {
+    const { signal } = options;
+    assertTime(pts);
     const early = new Map<number, Promise<StoredRecord>>();
     const key = await this.#index.lastKey(pts, signal, ({ seq }) => {
       if (early.size > 0) return;
@@ -292,6 +304,48 @@ export class H4MKReader {
     }
   }
 }
+
+/** Refuses the two forms of file that have no record at every record number. */
+const assertRecordFile = async (
+  source: ByteSource,
+  tail: Tail | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> => {
+  const end = HEADER_BYTES + CHUNK_HEADER_BYTES;
+  if (source.size < end) throw new H4Error('H4_NO_RECORDS', 'The file ends before its first record');
+  const { tag } = parseChunkHeader(await source.read(HEADER_BYTES, end, signal), 0, HEADER_BYTES);
+  if (tag !== 'TOKN') {
+    throw new H4Error(
+      'H4_ENGINE_UNKNOWN',
+      'This is a legacy file, without records: it can be inspected and verified only',
+    );
+  }
+  if (tail?.state === TAIL_STATE.slice) {
+    throw new H4Error(
+      'H4_RANGE_NOT_FOUND',
+      'This is a slice: it proves some records of a recording and has no index; inspect --records lists them',
+    );
+  }
+};
+
+const readRecordZero = async (
+  source: ByteSource,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<StoredRecord> => {
+  try {
+    return await readRecordAt(source, { offset: HEADER_BYTES, end: 0 }, 0, limits, signal);
+  } catch (error) {
+    if (!isH4Error(error, 'H4_TRUNCATED')) throw error;
+    throw new H4Error('H4_NO_RECORDS', 'The file ends before record 0 is whole', { cause: error });
+  }
+};
+
+const assertTime = (pts: number): void => {
+  if (typeof (pts as unknown) !== 'number' || Number.isNaN(pts)) {
+    throw new H4Error('H4_PARAM', `A time is a number of timebase units, not ${String(pts)}`);
+  }
+};
 
 /** META payloads applied in order. */
 const applied = (payloads: readonly Uint8Array[], limits: Limits): MetaLedger => {

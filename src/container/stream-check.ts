@@ -82,7 +82,9 @@ export class StreamCheck implements FormatCheck {
       case 'SAFE':
       case 'META':
       case 'VOID':
-        this.#error('H4_ORPHAN_PAYLOAD', chunk.offset, `${chunk.tag} must follow the TOKN of its record`);
+        if (this.#allowed(chunk, this.#stage !== 'after')) {
+          this.#error('H4_ORPHAN_PAYLOAD', chunk.offset, `${chunk.tag} must follow the TOKN of its record`);
+        }
         return;
       case 'TILE':
         if (this.#allowed(chunk, this.#stage === 'records' || (this.#stage === 'close' && !this.#closeSigned))) {

@@ -1,6 +1,7 @@
 /**
  * TILE: 256 hashes of the tree together with the file positions and times of the records below them (spec/h4mk.md
- * section 7). Tiles are an index that anybody can recompute: a lie in one costs time, it never makes a wrong answer.
+ * section 7). Tiles are an index that anybody can recompute. A lie in one can hide a record or name an earlier key record than
+ * the last one; it never makes bytes pass for those of another record. A full check finds it.
  */
 import { H4Error } from '../utils/error.js';
 import { readU64, writeU64 } from '../utils/u64.js';

@@ -162,9 +162,12 @@ const assertTokens = (tokn: Tokn): void => {
   const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
   let sum = 0;
   let earliest = 0;
+  let latest = 0;
   for (let at = TOKN_HEAD_BYTES; at < entry.length; at += TOKEN_BYTES) {
     sum += view.getUint32(at + 8) & SIZE_MASK;
-    earliest = Math.min(earliest, view.getInt32(at));
+    const delta = view.getInt32(at);
+    earliest = Math.min(earliest, delta);
+    latest = Math.max(latest, delta);
   }
   if (sum !== tokn.raw) {
     refuse('H4_TOKN_SUM', `The tokens of record ${tokn.seq} have ${sum} bytes together, but raw is ${tokn.raw}`);
@@ -173,9 +176,12 @@ const assertTokens = (tokn: Tokn): void => {
   if (view.getInt32(TOKN_HEAD_BYTES) !== 0 || firstKey !== tokn.key) {
     refuse('H4_TOKN_DELTA', `The first token of record ${tokn.seq} must have delta 0 and the key bit of its record`);
   }
-  // PTS are at most 2^53-1 here, so a positive delta cannot reach 2^63.
   if (tokn.pts + earliest < 0) {
     refuse('H4_TOKN_DELTA', `Record ${tokn.seq} has a token before time 0: PTS ${tokn.pts} and delta ${earliest}`);
+  }
+  // Within 2^63-1, which the format allows, but not exact in this reader.
+  if (!Number.isSafeInteger(tokn.pts + latest)) {
+    refuse('H4_LIMIT_U64', `Record ${tokn.seq} has a token beyond 2^53-1: PTS ${tokn.pts} and delta ${latest}`);
   }
 };
 
@@ -218,6 +224,9 @@ const assertInput = (input: ToknInput): void => {
         'H4_PARAM',
         `A token lies ${token.delta} units from its block's PTS, beyond 32 bits: start a new block there`,
       );
+    }
+    if (input.pts + token.delta > Number.MAX_SAFE_INTEGER) {
+      refuse('H4_LIMIT_U64', `A token lies ${token.delta} units after PTS ${input.pts}, beyond 2^53-1`);
     }
     if (!isWithin(token.duration, 0, MAX_U32))
       refuse('H4_PARAM', `A token has duration ${token.duration}, beyond 32 bits`);

@@ -3,7 +3,7 @@
  * Nothing in the file is believed: every hash, index and sum is computed again from the bytes.
  */
 import { toHex } from '../utils/bytes.js';
-import { isH4Error } from '../utils/error.js';
+import { H4Error, isH4Error } from '../utils/error.js';
 import { type RunningHash, createSha256 } from '../utils/sha256.js';
 import { parseChunkHeader } from './chunk.js';
 import { ChunkStream } from './chunk-stream.js';
@@ -121,12 +121,16 @@ const walk = async (
   endsInTail: boolean,
   options: VerifyOptions,
 ): Promise<void> => {
+  let headerRead = false;
   let veriSeen = false;
   let reported = 0;
   try {
     assertHeader(await stream.take(HEADER_BYTES));
+    headerRead = true;
     for (;;) {
-      options.signal?.throwIfAborted();
+      if (options.signal?.aborted === true) {
+        throw new H4Error('H4_CANCELLED', 'The check was cancelled', { cause: options.signal.reason });
+      }
       const chunk = await stream.next();
       if ('kind' in chunk) {
         const cutTag = chunk.offset === HEADER_BYTES ? await readFirstTag(source, options.signal) : undefined;
@@ -140,8 +144,8 @@ const walk = async (
       if (stream.offset - reported >= PROGRESS_BYTES) options.onProgress?.((reported = stream.offset));
     }
   } catch (error) {
-    if (!isH4Error(error) || !FILE_FAULTS.has(error.kind) || error.code === 'H4_IO') throw error;
-    form.fail(error, stream.offset);
+    if (!isH4Error(error) || !FILE_FAULTS.has(error.kind) || error.code === 'H4_HTTP_RANGE') throw error;
+    form.fail(error, headerRead ? stream.offset : 0);
   }
   options.onProgress?.(stream.offset);
 };
@@ -155,7 +159,7 @@ const readFirstTag = async (source: ByteSource, signal: AbortSignal | undefined)
 
 const PROGRESS_BYTES = 1024 * 1024;
 
-/** Kinds of errors that speak about the file; any other one is ours or the machine's. */
+/** Kinds of errors that speak about the file; any other one, and a server that ignores ranges, is not its fault. */
 const FILE_FAULTS: ReadonlySet<string> = new Set(['malformed', 'tampered', 'unsupported', 'limit']);
 
 const createReport = (result: CheckResult | undefined, findings: Findings, bytes: number): VerificationReport => {

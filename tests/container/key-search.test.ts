@@ -179,7 +179,7 @@ describe('KeySearch', () => {
       for (const byte of [0, 0xff]) {
         const lying = Uint8Array.from(file);
         for (let n = from; n < to; n++) lying.fill(byte, 8 + n * chunk + 28, 8 + n * chunk + 60);
-        for (const pts of [-1, 0, 40 * 1000, 40 * 76_000, Infinity]) {
+        for (const pts of [-1, 0, 40 * 1000, 40 * 20_000, 40 * 76_000, Infinity]) {
           const source = createCountingSource(createMemorySource(lying));
           const search = new KeySearch(new TileCache(source, DEFAULT_LIMITS, open));
           const answer = await search.last(openTiles, pts);
