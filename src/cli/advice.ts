@@ -6,6 +6,7 @@ import { ERROR_CODES, type ErrorCode, type ErrorKind } from '../utils/error-code
 
 const CUT_OFF =
   'The recording was cut off. What is whole is still readable; if the original is complete, copy it again.';
+const LEGACY = 'This version reads legacy files only with inspect and verify.';
 const NEWER = 'The file may come from newer software: update harmony4.';
 const NOT_WRITTEN_SO =
   'The file is not as it was written. Compare it with another copy, and do not rely on what it says until then.';
@@ -40,8 +41,25 @@ const BY_KIND: Readonly<Partial<Record<ErrorKind, string>>> = {
   limit: 'The file demands more than a reader grants to a file that nobody vouches for.',
 };
 
+/** What is known about a file beside a code, where it changes what to do. */
+export interface Circumstances {
+  /** It is a legacy file, without records. */
+  readonly isLegacy?: boolean;
+  /** Where the bytes begin that follow the end of a closed recording, and how many they are. */
+  readonly stray?: { readonly offset: number; readonly bytes: number };
+}
+
 /** The next step for an error of this code, if the message leaves one to be said. */
-export function nextStepFor(code: ErrorCode, command: string): string | undefined {
+export function nextStepFor(code: ErrorCode, command: string, about: Circumstances = {}): string | undefined {
+  if (code === 'H4_ENGINE_UNKNOWN' && about.isLegacy === true) return LEGACY;
+  if (code === 'H4_TRUNCATED' && about.stray !== undefined) {
+    const { offset, bytes } = about.stray;
+    const [count, verb] = bytes === 1 ? ['1 byte', 'does'] : [`${bytes} bytes`, 'do'];
+    return (
+      `The recording itself is complete: it ends at offset ${offset}. From there on, ${count} that ${verb} not belong ` +
+      `to it follow${bytes === 1 ? 's' : ''}; a copy that ends at offset ${offset} has all of it.`
+    );
+  }
   return (BY_CODE[code] ?? BY_KIND[ERROR_CODES[code].kind])?.replaceAll('{harmony4}', command);
 }
 

@@ -49,15 +49,15 @@ export interface Failure {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-/** What was thrown, in terms of the command line. */
-export function failureOf(thrown: unknown, signal: AbortSignal, command: string): Failure {
+/** What was thrown, in terms of the command line; `verb` is the command whose help a usage error points to. */
+export function failureOf(thrown: unknown, signal: AbortSignal, command: string, verb?: string): Failure {
   if (signal.aborted && signal.reason instanceof Interruption) {
     const { exitCode, message } = signal.reason;
     return { code: 'H4_CANCELLED', message: `${message}; no unfinished file was left behind`, exit_code: exitCode };
   }
-  if (thrown instanceof CommanderError) return usageFailure(thrown, command);
+  if (thrown instanceof CommanderError) return usageFailure(thrown, command, verb);
   if (isH4Error(thrown)) {
-    const next = nextStepFor(thrown.code, command);
+    const next = nextStepFor(thrown.code, command, { isLegacy: thrown.detail['form'] === 'legacy' });
     const hasDetail = Object.keys(thrown.detail).length > 0;
     return {
       code: thrown.code,
@@ -77,13 +77,13 @@ export function failureOf(thrown: unknown, signal: AbortSignal, command: string)
 }
 
 /** Commander says `error: unknown option '--jsn'` and, on a line of its own, `(Did you mean --json?)`. */
-function usageFailure(error: CommanderError, command: string): Failure {
+function usageFailure(error: CommanderError, command: string, verb = '[COMMAND]'): Failure {
   const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/su, '; did you mean $1?');
   return {
     code: 'H4_PARAM',
     message,
     exit_code: EXIT.usage,
-    next: `'${command} help [COMMAND]' tells what there is.`,
+    next: `'${command} help ${verb}' tells what there is.`,
   };
 }
 

@@ -1,19 +1,25 @@
 /**
  * Where a command reads from: a path, or `-` for standard input. Commands that need to move about in a container get a
- * source; standard input, which can only be read once, is first laid into a temporary file, never into memory.
+ * source; what can only be read once, standard input, a pipe or a character device, is first laid into a temporary file,
+ * never into memory.
  */
-import { createWriteStream } from 'node:fs';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HashingSource } from '../container/io/io.js';
 import { openFileSource } from '../storage/node/file-source.js';
-import { explain, systemFailure } from '../storage/node/system-error.js';
+import { explain, hasErrorCode, systemFailure } from '../storage/node/system-error.js';
 import { H4Error } from '../utils/error.js';
 import type { Context } from './context.js';
 import { createTemporaryFolder } from './temporary.js';
 import { printable } from './text.js';
 
 export const STDIN = '-';
+
+/** Paths under which systems have standard input. */
+const STDIN_PATHS: ReadonlySet<string> = new Set(['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']);
 
 /** What messages call an input. */
 export function inputName(file: string): string {
@@ -31,17 +37,56 @@ export function assertLocal(file: string): void {
   }
 }
 
+/** Refuses to read standard input twice: the second time it would be empty. */
+export function assertReadOnce(files: readonly string[]): void {
+  if (files.filter((file) => file === STDIN || STDIN_PATHS.has(file)).length > 1) {
+    throw new H4Error('H4_PARAM', 'Cannot read standard input twice: name it once');
+  }
+}
+
 /** Opens FILE for positioned reads. Whoever opens it closes it. */
 export async function openInput(file: string, context: Context): Promise<HashingSource> {
   assertLocal(file);
-  return file === STDIN ? openSpooled(context) : openFileSource(file);
+  if (file === STDIN) return openSpooled(() => readStdin(context), inputName(file), context);
+  const stats = await stat(file).catch(() => undefined);
+  // Standard input may also be a socket, which cannot be opened by its path.
+  if (stats?.isSocket() === true && STDIN_PATHS.has(file)) return openInput(STDIN, context);
+  if (stats?.isFIFO() === true || stats?.isCharacterDevice() === true) {
+    return openSpooled(() => readStream(file, context), inputName(file), context);
+  }
+  return openFileSource(file);
 }
 
-async function openSpooled(context: Context): Promise<HashingSource> {
+/** A pipe or a device as a stream that ends with an error when the user interrupts. */
+function readStream(file: string, { io }: Context): Readable {
+  io.signal.throwIfAborted();
+  const stream = createReadStream(file);
+  const release = (): void => void releaseReader(file, stream);
+  io.signal.addEventListener('abort', release, { once: true });
+  stream.once('close', () => io.signal.removeEventListener('abort', release));
+  return addAbortSignal(io.signal, stream);
+}
+
+/** Opening a pipe waits for a writer, on a thread that nothing else can stop: an interrupted command becomes one itself. */
+async function releaseReader(file: string, stream: Readable): Promise<void> {
+  if ((await stat(file).catch(() => undefined))?.isFIFO() !== true) return;
+  while (!stream.closed) {
+    try {
+      await (await open(file, constants.O_WRONLY | constants.O_NONBLOCK)).close();
+      return;
+    } catch (error) {
+      // Nobody has opened it for reading yet, although that has been asked for.
+      if (!hasErrorCode(error, 'ENXIO')) return;
+      await sleep(10);
+    }
+  }
+}
+
+async function openSpooled(openStream: () => Readable, name: string, context: Context): Promise<HashingSource> {
   const folder = await createTemporaryFolder();
   try {
-    const path = folder.file('stdin');
-    await pipeline(readStdin(context), createWriteStream(path, { mode: 0o600 }), { signal: context.io.signal });
+    const path = folder.file('input');
+    await pipeline(openStream(), createWriteStream(path, { mode: 0o600 }), { signal: context.io.signal });
     const source = await openFileSource(path);
     return {
       size: source.size,
@@ -51,7 +96,7 @@ async function openSpooled(context: Context): Promise<HashingSource> {
     };
   } catch (thrown) {
     await folder.remove();
-    throw new H4Error('H4_IO', `Cannot read standard input: ${explain(systemFailure(thrown))}`, { cause: thrown });
+    throw new H4Error('H4_IO', `Cannot read ${name}: ${explain(systemFailure(thrown))}`, { cause: thrown });
   }
 }
 

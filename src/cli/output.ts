@@ -30,12 +30,19 @@ export async function writeOutput<Result>(
   context: Context,
   work: (sink: ByteSink) => Promise<Result>,
 ): Promise<Result> {
-  const sink = await openOutput(file, options, context);
   try {
-    return await work(sink);
+    const sink = await openOutput(file, options, context);
+    try {
+      return await work(sink);
+    } catch (error) {
+      await sink.abort();
+      throw error;
+    }
   } catch (error) {
-    await sink.abort();
-    throw error;
+    if (!isH4Error(error, 'H4_EXISTS')) throw error;
+    // The advice of the storage is for programs; that of the command line, which follows, names the option.
+    const message = error.message.replace(/; remove it, or ask for (?:it to be overwritten|overwriting)$/, '');
+    throw new H4Error('H4_EXISTS', message, { detail: error.detail, cause: error });
   }
 }
 

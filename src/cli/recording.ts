@@ -2,11 +2,18 @@
 import { builtinEngines } from '../compression/index.js';
 import type { ByteSource } from '../container/io/io.js';
 import { H4MKReader } from '../container/reader.js';
-import { H4Error } from '../utils/error.js';
+import { H4Error, isH4Error } from '../utils/error.js';
+import { FileWalker } from './walk.js';
 
 /** Opens the recording in `source` with the engines that are built in. */
-export function openRecording(source: ByteSource, signal: AbortSignal): Promise<H4MKReader> {
-  return H4MKReader.open(source, { engines: builtinEngines(), signal });
+export async function openRecording(source: ByteSource, signal: AbortSignal): Promise<H4MKReader> {
+  try {
+    return await H4MKReader.open(source, { engines: builtinEngines(), signal });
+  } catch (error) {
+    if (!isH4Error(error, 'H4_ENGINE_UNKNOWN') || (await new FileWalker(source).firstTag()) === 'TOKN') throw error;
+    // No engine helps with a file that has no records: the advice is another one.
+    throw new H4Error(error.code, error.message, { detail: { form: 'legacy' }, cause: error });
+  }
 }
 
 /** Refuses a track that the recording does not have, and names those that it has. */

@@ -12,11 +12,20 @@ import { addSeek } from './commands/seek.js';
 import { addVerify } from './commands/verify.js';
 import { type CliIo, type Context, createContext } from './context.js';
 import { EXIT, failureOf, printFailure } from './exit.js';
+import { addMissingVerbs, assertVerbExists } from './not-yet.js';
 import { ClosedPipe } from './render.js';
 import type { AddVerb } from './verb.js';
 import { VERSION } from './version.js';
 
-const VERBS: readonly AddVerb[] = [addInspect, addVerify, addSeek, addExport, addExtract, addDemo];
+const ADD_BY_NAME: Readonly<Record<string, AddVerb>> = {
+  inspect: addInspect,
+  verify: addVerify,
+  seek: addSeek,
+  export: addExport,
+  extract: addExtract,
+  demo: addDemo,
+};
+const VERB_NAMES = Object.keys(ADD_BY_NAME);
 
 /** Runs one command line, without the names of interpreter and script. Resolves to the exit code; never rejects. */
 export async function run(argv: readonly string[], io: CliIo): Promise<number> {
@@ -30,7 +39,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     try {
       await step();
     } catch (thrown) {
-      exitCode = await conclude(thrown, exitCode, context);
+      exitCode = await conclude(thrown, exitCode, verbOf(argv), context);
     }
   }
   await context.err.flush().catch(() => undefined);
@@ -53,12 +62,22 @@ function wantsJson(argv: readonly string[]): boolean {
   return argv.slice(0, end < 0 ? argv.length : end).includes('--json');
 }
 
+/** The command whose help explains a usage error. Like --json it is found without the parser, which only says what is wrong. */
+function verbOf([first]: readonly string[]): string | undefined {
+  return VERB_NAMES.find((name) => name === first);
+}
+
 /** Tells what was thrown, unless there is nothing to tell, and gives the exit code. */
-async function conclude(thrown: unknown, exitCode: number, context: Context): Promise<number> {
+async function conclude(
+  thrown: unknown,
+  exitCode: number,
+  verb: string | undefined,
+  context: Context,
+): Promise<number> {
   if (thrown instanceof ClosedPipe) return thrown.isIncomplete ? EXIT.io : exitCode;
   // Help and version end the parser like an error.
   if (thrown instanceof CommanderError && thrown.exitCode === 0) return exitCode;
-  const failure = failureOf(thrown, context.io.signal, context.io.command);
+  const failure = failureOf(thrown, context.io.signal, context.io.command, verb);
   // What was found stands before what went wrong. Where neither can be written, the exit code still tells.
   await context.out.flush().catch(() => undefined);
   await printFailure(context, failure).catch(() => undefined);
@@ -86,7 +105,8 @@ function createProgram(context: Context, done: (exitCode: number) => void): Comm
       'after',
       `\n'${command} COMMAND --help' explains a command and shows examples. Start with '${command} demo'.`,
     );
-  for (const add of [...VERBS, addHelp]) add(program, context, done);
+  for (const add of [...Object.values(ADD_BY_NAME), addHelp]) add(program, context, done);
+  addMissingVerbs(program);
   return program;
 }
 
@@ -97,9 +117,10 @@ const addHelp: AddVerb = (program) => {
     .summary('explain a command')
     .argument('[COMMAND]', 'the command to explain')
     .action((name?: string) => {
+      assertVerbExists(name ?? '');
       const verb = name === undefined ? program : program.commands.find((each) => each.name() === name);
       if (verb === undefined) {
-        const names = program.commands.map((each) => each.name()).join(', ');
+        const names = [...VERB_NAMES, 'help'].join(', ');
         throw new H4Error('H4_PARAM', `There is no command '${name ?? ''}': the commands are ${names}`);
       }
       verb.outputHelp();

@@ -32,6 +32,7 @@ describe('failureOf()', () => {
       message: "unknown option '--jsn'; did you mean --json?",
       next: "'harmony4 help [COMMAND]' tells what there is.",
     });
+    expect(failureOf(error, open, 'harmony4', 'seek').next).toBe("'harmony4 help seek' tells what there is.");
   });
 
   test('takes anything else for a defect, with what a report of it needs', () => {

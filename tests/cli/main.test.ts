@@ -81,6 +81,40 @@ describe('pipes', () => {
     expect([code, stdout.toString(), stderr]).toEqual([0, 'same\n', '']);
   });
 
+  test('are read where a container is named, by whatever path', async () => {
+    for (const [line, code] of [
+      ['harmony4 verify <(cat media.h4mk)', 0],
+      ['harmony4 verify <(cat media.h4mk) <(cat media.h4mk)', 0],
+      ['cat media.h4mk | harmony4 verify /dev/stdin', 0],
+      ['harmony4 verify /dev/stdin < media.h4mk', 0],
+      ['harmony4 inspect <(cat media.h4mk)', 0],
+      ['harmony4 seek <(cat media.h4mk) 0', 0],
+      ['harmony4 extract <(cat media.h4mk) -o - | cmp - media.bin', 0],
+      ['mkfifo fifo && (cat media.h4mk > fifo & harmony4 verify fifo)', 0],
+      ['harmony4 verify /dev/null', 1],
+    ] as const) {
+      const ended = await shell(`mkdir -p spool && export TMPDIR=$PWD/spool && ${line}`);
+      expect([line, ended.code, ended.stderr]).toEqual([line, code, '']);
+      expect(await readdir(folder.path('spool'))).toEqual([]);
+    }
+    const socket = start(['verify', '/dev/stdin']);
+    const outcome = ended(socket);
+    socket.stdin?.end(await readFile(folder.path('media.h4mk')));
+    expect(await outcome).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('that nobody writes into do not keep an interrupted command', async () => {
+    await shell('mkdir -p spool && mkfifo idle');
+    const child = start(['verify', folder.path('idle')], { env: { ...process.env, TMPDIR: folder.path('spool') } });
+    const outcome = ended(child);
+    while ((await readdir(folder.path('spool'))).length === 0) await sleep(20);
+    await sleep(100);
+    child.kill('SIGINT');
+    const { code, stderr } = await outcome;
+    expect([code, stderr.includes('stopped by SIGINT')]).toEqual([130, true]);
+    expect(await readdir(folder.path('spool'))).toEqual([]);
+  });
+
   test('may be slow to be read', async () => {
     const { stdout } = await shell('harmony4 export media.bin -o - | (sleep 0.5; sha256sum); sha256sum < media.h4mk');
     const [piped, file] = stdout.toString().split('\n');

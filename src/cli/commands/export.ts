@@ -14,6 +14,7 @@ import { type ImportPlan, type ImportResult, exportParameters, importOpaque } fr
 import { inputName } from '../input.js';
 import { type MediaInput, openMediaInput } from '../media-input.js';
 import { OPAQUE_MEDIA_TYPE, sniffMediaType } from '../media-type.js';
+import { refuseOptions } from '../not-yet.js';
 import { byteCount, frameRate, hexUid, integer } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
 import { Progress } from '../progress.js';
@@ -42,7 +43,7 @@ const MAX_BLOCK_BYTES = 8 * KiB * KiB;
 const UID_BYTES = 16;
 
 export const addExport: AddVerb = (program, context, done) => {
-  program
+  const command = program
     .command('export')
     .summary('make a container from a file or a stream')
     .description(
@@ -75,6 +76,11 @@ export const addExport: AddVerb = (program, context, done) => {
     .option(...JSON_OPTION)
     .addHelpText('after', examples(context, EXAMPLES))
     .action(async (input: string, options: ExportOptions) => done(await exportMedia(input, options, context)));
+  refuseOptions(
+    command,
+    ['signer', 'mask', 'encrypt', 'live', 'redactable'],
+    'this version does not have that option yet',
+  );
 };
 
 const EXAMPLES = [

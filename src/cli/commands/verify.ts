@@ -4,7 +4,8 @@ import { DEFAULT_LIMITS } from '../../container/limits.js';
 import { type VerificationReport, verifyContainer } from '../../container/verify.js';
 import type { Context } from '../context.js';
 import { EXIT, type Failure, failureOf, printFailure, worstOf } from '../exit.js';
-import { assertLocal, inputName, openInput } from '../input.js';
+import { assertLocal, assertReadOnce, inputName, openInput } from '../input.js';
+import { refuseOptions } from '../not-yet.js';
 import { wordList } from '../options.js';
 import { Progress } from '../progress.js';
 import { ClosedPipe } from '../render.js';
@@ -20,7 +21,7 @@ export interface VerifyOptions {
 }
 
 export const addVerify: AddVerb = (program, context, done) => {
-  program
+  const command = program
     .command('verify')
     .summary('check files completely')
     .description(
@@ -47,11 +48,17 @@ Exit codes: 0 sound, 1 broken, 3 sound but not all of it (see --allow), 4 cannot
 Of several files the worst counts: 1 before 4 before 3.`,
     )
     .action(async (files: string[], options: VerifyOptions) => done(await verify(files, options, context)));
+  refuseOptions(
+    command,
+    ['key', 'policy', 'require-signature'],
+    'this version does not check signatures yet; it verifies structure',
+  );
 };
 
 /** Checks all files, even after one has failed and even if nobody reads the reports any more. Resolves to the exit code. */
 export async function verify(files: readonly string[], options: VerifyOptions, context: Context): Promise<number> {
   for (const file of files) assertLocal(file);
+  assertReadOnce(files);
   const outcomes: Outcome[] = [];
   let isHeard = true;
   const tell = async (print: () => Promise<void>): Promise<void> => {
@@ -149,5 +156,6 @@ async function print(file: string, isOneOfMany: boolean, outcome: Outcome, conte
     await (isOneOfMany ? printShortReport : printReport)(context, inputName(file), report, records);
   }
   await out.flush();
-  if (failure !== undefined) await printFailure(context, failure);
+  // As JSON, the object of the file has told it.
+  if (failure !== undefined && !json) await printFailure(context, failure);
 }

@@ -1,7 +1,7 @@
 /** A verification report in plain words: the verdict first, then what it rests on, every finding, and what to do next. */
 import type { Finding } from '../../container/findings.js';
 import type { VerificationReport } from '../../container/verify.js';
-import { meaningOf, nextStepFor } from '../advice.js';
+import { type Circumstances, meaningOf, nextStepFor } from '../advice.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
 import type { Colour } from '../paint.js';
@@ -77,10 +77,20 @@ async function printDetails(
   await printFindings(out, 'error', report.errors, report.error_count);
   await printFindings(out, 'warning', report.warnings, report.warning_count);
   if (records !== undefined) await printRecords(out, records);
-  const codes = [...report.errors, ...report.warnings].map(({ code }) => code);
-  const steps = new Set(codes.flatMap((code) => nextStepFor(code, io.command) ?? []));
+  const findings = [...report.errors, ...report.warnings];
+  const steps = new Set(
+    findings.flatMap(({ code, offset }) => nextStepFor(code, io.command, circumstancesOf(report, offset)) ?? []),
+  );
   if (steps.size > 0) await out.line();
   for (const step of steps) await out.paragraph(step, { indent: 2 });
+}
+
+/** A file whose form is final has its last TAIL before any chunk that is cut off: what follows is no part of it. */
+function circumstancesOf({ format, bytes }: VerificationReport, offset: number): Circumstances {
+  return {
+    isLegacy: format === 'H4MK v1 legacy',
+    ...(format === 'H4MK v1 final' ? { stray: { offset, bytes: bytes - offset } } : {}),
+  };
 }
 
 function describeRecords({ records, tree_size, redacted }: VerificationReport): string {

@@ -167,9 +167,15 @@ describe('export IN -o OUT', () => {
     const out = await folder.write('keep.h4mk', 'precious');
     const refused = await cli(['export', input, '-o', out]);
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain('H4_EXISTS');
-    expect(refused.stderr).toContain('--force');
+    expect(refused.stderr).toBe(
+      `harmony4: H4_EXISTS: Cannot write ${out}: it exists\n  Choose another name, or overwrite with --force.\n`,
+    );
     expect(await readFile(out, 'utf8')).toBe('precious');
+    const part = await folder.write('fresh.h4mk.part', 'precious');
+    expect((await cli(['export', input, '-o', folder.path('fresh.h4mk')])).stderr).toBe(
+      `harmony4: H4_EXISTS: Cannot write ${folder.path('fresh.h4mk')}: ${part} exists and is no interrupted writer's\n` +
+        '  Choose another name, or overwrite with --force.\n',
+    );
     expect((await cli(['export', input, '-o', out, '--force'])).code).toBe(0);
     expect((await cli(['verify', out])).code).toBe(0);
     const itself = await cli(['export', input, '-o', input, '--force']);
@@ -210,7 +216,7 @@ describe('export IN -o OUT', () => {
     [['--uid', 'abc'], '32 hex digits'],
     [['--engine', 'zip'], 'Allowed choices are auto, stored, reference, core'],
     [['--signable', '--uid', '0'.repeat(32)], 'can never be signed'],
-    [['--mask', 'xor'], "unknown option '--mask'"],
+    [['--mask', 'xor'], 'Cannot use --mask: this version does not have that option yet'],
   ])('refuses %j', async (flags, why) => {
     const input = await folder.write('param.bin', noise(10));
     const out = folder.path('param.h4mk');

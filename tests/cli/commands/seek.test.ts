@@ -112,6 +112,9 @@ describe('seek FILE PTS', () => {
     const bytes = Buffer.concat([encodeHeader(), encodeChunk('CORE', noise(4))]);
     const { code, stderr } = await cli(['seek', await folder.write('legacy.h4mk', bytes), '0']);
     expect([code, stderr.includes('can be inspected and verified only')]).toEqual([1, true]);
+    expect(stderr.split('\n')[1]).toBe('  This version reads legacy files only with inspect and verify.');
+    const extracted = await cli(['extract', folder.path('legacy.h4mk'), '-o', '-']);
+    expect([extracted.code, extracted.stderr]).toEqual([1, stderr]);
     expect((await cli(['seek', await folder.write('empty.h4mk', encodeHeader()), '0'])).code).toBe(1);
   });
 });

@@ -140,7 +140,7 @@ describe('verify FILE', () => {
       [4, 'NOT_OK'],
       [1, 'NOT_OK'],
     ]);
-    expect(jsonOf(stderr)).toMatchObject({ code: 'H4_IO', exit_code: 4 });
+    expect(stderr).toBe('');
     expect(jsonLines(stdout)[1]).toMatchObject({ errors: [{ code: 'H4_IO', offset: 0 }] });
   });
 
@@ -159,6 +159,33 @@ describe('verify FILE', () => {
     expect(stderr).toContain(
       'H4_PARAM: Cannot read https://example.com/x.h4mk: remote files (https:) are not read yet',
     );
+  });
+
+  test('says of bytes after the end that the recording is complete without them', async () => {
+    const whole = await readFile(sound);
+    for (const [stray, what] of [
+      ['x', '1 byte that does not belong to it follows'],
+      ['hello', '5 bytes that do not belong to it follow'],
+      ['hello hello hello', '17 bytes that do not belong to it follow'],
+    ] as const) {
+      const file = await folder.write('stray.h4mk', Buffer.concat([whole, Buffer.from(stray)]));
+      const { code, stdout } = await cli(['verify', file]);
+      expect([code, stdout.includes(`warning H4_TRUNCATED at offset ${whole.length}`)]).toEqual([3, true]);
+      expect(stdout).toContain(
+        `The recording itself is complete: it ends at offset ${whole.length}. From there on, ${what}; ` +
+          `a copy that ends at offset ${whole.length} has all of it.`,
+      );
+      expect(stdout).not.toContain('was cut off');
+    }
+    expect((await cli(['verify', cut])).stdout).toContain('The recording was cut off');
+  });
+
+  test('refuses to read standard input twice', async () => {
+    for (const again of ['-', '/dev/stdin']) {
+      const { code, stdout, stderr } = await cli(['verify', '-', sound, again], { stdin: await readFile(sound) });
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain('H4_PARAM: Cannot read standard input twice');
+    }
   });
 
   test('reads standard input', async () => {
