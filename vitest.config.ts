@@ -20,6 +20,12 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
+      exclude: ['src/globals.d.ts'],
+      thresholds: {
+        'src/utils/**/*.ts': { lines: 100, branches: 100 },
+        'src/tokenizers/**/*.ts': { lines: 100, branches: 100 },
+        'src/container/**/*.ts': { lines: 100, branches: 95 },
+      },
       reporter: ['text-summary', 'json-summary', 'html'],
     },
   },
