@@ -7,9 +7,18 @@ import { createTask, type Counts, type TaskSpec } from './task.js';
 
 export type Request = 'run' | 'finish';
 
+export interface Repetition {
+  readonly seconds: number;
+  /** Of all threads of this process. */
+  readonly cpuSeconds: number;
+  /** The most memory that was resident up to now. */
+  readonly peakBytes: number;
+  readonly counts: Counts;
+}
+
 export type Reply =
-  | { readonly kind: 'done'; readonly seconds: number; readonly cpuSeconds: number; readonly counts: Counts }
-  | { readonly kind: 'finished'; readonly peakBytes: number }
+  | ({ readonly kind: 'done' } & Repetition)
+  | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly message: string };
 
 // What the parent has written, which is this package.
@@ -23,10 +32,8 @@ process.on('message', (request: Request) => {
 
 async function answer(request: Request): Promise<Reply> {
   if (request === 'finish') {
-    // Before the check, which reads files back and is no part of what is measured.
-    const peakBytes = process.resourceUsage().maxRSS * 1024;
     await task.check?.();
-    return { kind: 'finished', peakBytes };
+    return { kind: 'finished' };
   }
   await task.prepare?.();
   const cpuBefore = process.cpuUsage();
@@ -34,7 +41,8 @@ async function answer(request: Request): Promise<Reply> {
   const counts = await task.run();
   const seconds = (performance.now() - start) / 1e3;
   const cpu = process.cpuUsage(cpuBefore);
-  return { kind: 'done', seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6, counts: counts ?? {} };
+  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  return { kind: 'done', seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6, peakBytes, counts: counts ?? {} };
 }
 
 function send(reply: Reply): void {

@@ -1,7 +1,7 @@
 /** Contenders take turns, each in a process of its own: A B C, then C B A, so that what drifts meets them alike. */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Reply, Request } from './child.js';
+import type { Repetition, Reply, Request } from './child.js';
 import { isQuiet, waitForQuiet, watchCores } from './quiet.js';
 import { median } from './statistics.js';
 import type { Counts, TaskSpec } from './task.js';
@@ -12,6 +12,7 @@ export interface Outcome {
   /** Median, of all threads of the contender's process; other processes that it starts are not in it. */
   readonly cpuSeconds: number;
   readonly counts: Counts;
+  /** Of the first repetition, warm-ups included: later ones begin with what the ones before have left to collect. */
   readonly peakBytes: number;
 }
 
@@ -70,14 +71,13 @@ async function undisturbed(contender: Contender): Promise<Repetition> {
   }
 }
 
-type Repetition = Reply & { readonly kind: 'done' };
-
 class Contender {
   readonly name: string;
   /** Whether it leaves the work to another process. */
   readonly startsOther: boolean;
   readonly #process: ChildProcess;
   readonly #rounds: Repetition[] = [];
+  #first: Repetition | undefined;
 
   constructor(name: string, spec: TaskSpec) {
     this.name = name;
@@ -90,6 +90,7 @@ class Contender {
     if (reply.kind !== 'done') {
       throw new Error(`${this.name} answers out of turn`);
     }
+    this.#first ??= reply;
     return reply;
   }
 
@@ -98,16 +99,16 @@ class Contender {
   }
 
   async finish(): Promise<Outcome> {
-    const reply = await this.#ask('finish');
+    await this.#ask('finish');
     const last = this.#rounds.at(-1);
-    if (reply.kind !== 'finished' || last === undefined) {
+    if (this.#first === undefined || last === undefined) {
       throw new Error(`${this.name} has no result`);
     }
     return {
       seconds: this.#rounds.map(({ seconds }) => seconds),
       cpuSeconds: median(this.#rounds.map(({ cpuSeconds }) => cpuSeconds)),
       counts: last.counts,
-      peakBytes: reply.peakBytes,
+      peakBytes: this.#first.peakBytes,
     };
   }
 
