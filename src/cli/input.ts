@@ -8,7 +8,7 @@ import { open, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HashingSource } from '../container/io/io.js';
+import type { ByteSource, HashingSource } from '../container/io/io.js';
 import { openFileSource } from '../storage/node/file-source.js';
 import { explain, hasErrorCode, systemFailure } from '../storage/node/system-error.js';
 import { H4Error } from '../utils/error.js';
@@ -44,13 +44,20 @@ export function assertReadOnce(files: readonly string[]): void {
   }
 }
 
+export interface InputOptions {
+  /** Whether the command reads every byte, as a full check does. */
+  readonly wholeFile?: boolean;
+  /** Whether the user lets a remote file be read whole (`--allow-full-read`). */
+  readonly allowFullRead?: boolean;
+}
+
 /** Opens FILE for positioned reads. Whoever opens it closes it. */
-export async function openInput(file: string, context: Context): Promise<HashingSource> {
+export async function openInput(file: string, context: Context, options: InputOptions = {}): Promise<ByteSource> {
   assertLocal(file);
   if (file === STDIN) return openSpooled(() => readStdin(context), inputName(file), context);
   const stats = await stat(file).catch(() => undefined);
   // Standard input may also be a socket, which cannot be opened by its path.
-  if (stats?.isSocket() === true && STDIN_PATHS.has(file)) return openInput(STDIN, context);
+  if (stats?.isSocket() === true && STDIN_PATHS.has(file)) return openInput(STDIN, context, options);
   if (stats?.isFIFO() === true || stats?.isCharacterDevice() === true) {
     return openSpooled(() => readStream(file, context), inputName(file), context);
   }

@@ -195,6 +195,7 @@ const EXIT_CODE_BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   H4_IO: 4,
   H4_WRITE: 4,
   H4_LOCKED: 4,
+  H4_HTTP_RANGE: 4,
 };
 
 /** The status with which the HTTP service answers an error of this code. */

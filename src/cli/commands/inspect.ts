@@ -1,5 +1,5 @@
 /** `harmony4 inspect`: what a file says, shown in five ways. It believes the file; `verify` does not. */
-import type { HashingSource } from '../../container/io/io.js';
+import type { ByteSource } from '../../container/io/io.js';
 import { HEADER_BYTES } from '../../container/layout.js';
 import { H4Error } from '../../utils/error.js';
 import { type Context, hasUnicode } from '../context.js';
@@ -73,7 +73,7 @@ export const addInspect: AddVerb = (program, context, done) => {
 
 interface Inspection {
   readonly file: string;
-  readonly source: HashingSource;
+  readonly source: ByteSource;
   readonly walker: FileWalker;
   readonly options: InspectOptions;
   readonly context: Context;
@@ -111,7 +111,7 @@ export async function inspect(file: string, options: InspectOptions, context: Co
 }
 
 /** In a recording whole records are good whatever follows; a file without records is whole or broken (h4mk.md 13). */
-async function isLegacy(source: HashingSource): Promise<boolean> {
+async function isLegacy(source: ByteSource): Promise<boolean> {
   return (await new FileWalker(source).firstTag()) !== 'TOKN';
 }
 

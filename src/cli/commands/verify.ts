@@ -1,5 +1,5 @@
 /** `harmony4 verify`: checks files completely and says what that proves and what it does not. */
-import type { HashingSource } from '../../container/io/io.js';
+import type { ByteSource } from '../../container/io/io.js';
 import { DEFAULT_LIMITS } from '../../container/limits.js';
 import { type VerificationReport, verifyContainer } from '../../container/verify.js';
 import type { Context } from '../context.js';
@@ -90,7 +90,7 @@ interface Outcome {
 
 async function check(file: string, options: VerifyOptions, context: Context): Promise<Outcome> {
   const { signal, command } = context.io;
-  let source: HashingSource | undefined;
+  let source: ByteSource | undefined;
   try {
     source = await openInput(file, context);
     const report = await verifyWithProgress(file, source, options, context);
@@ -108,7 +108,7 @@ async function check(file: string, options: VerifyOptions, context: Context): Pr
 
 async function verifyWithProgress(
   file: string,
-  source: HashingSource,
+  source: ByteSource,
   options: VerifyOptions,
   context: Context,
 ): Promise<VerificationReport> {
