@@ -10,10 +10,13 @@ import type { ByteFeed } from './feed.js';
 import { CHUNK_HEADER_BYTES } from './layout.js';
 import type { Limits } from './limits.js';
 
-/** How a stream of chunks ended: at a chunk boundary, or within the chunk (or the chunk header) at `offset`. */
+/**
+ * How a stream of chunks ended: at a chunk boundary, or within the chunk at `offset`, whose `tag` is known unless even its
+ * header is cut.
+ */
 export type StreamEnd =
   | { readonly kind: 'end'; readonly offset: number }
-  | { readonly kind: 'cut'; readonly offset: number; readonly missing: number };
+  | { readonly kind: 'cut'; readonly offset: number; readonly missing: number; readonly tag: string | undefined };
 
 export class ChunkStream {
   readonly #feed: ByteFeed;
@@ -57,15 +60,16 @@ export class ChunkStream {
     const offset = this.offset;
     if (this.#buffer.length - this.#at < CHUNK_HEADER_BYTES && !(await this.#fill(CHUNK_HEADER_BYTES))) {
       const left = this.#buffer.length - this.#at;
-      return left === 0 ? { kind: 'end', offset } : { kind: 'cut', offset, missing: CHUNK_HEADER_BYTES - left };
+      if (left === 0) return { kind: 'end', offset };
+      return { kind: 'cut', offset, missing: CHUNK_HEADER_BYTES - left, tag: undefined };
     }
     const info = parseChunkHeader(this.#buffer, this.#at, offset);
     const bytes = CHUNK_HEADER_BYTES + info.size;
     const beyond = this.#feed.size === undefined ? 0 : offset + bytes - this.#feed.size;
-    if (beyond > 0) return { kind: 'cut', offset, missing: beyond };
-    this.#assertWithin(info);
+    if (beyond > 0) return { kind: 'cut', offset, missing: beyond, tag: info.tag };
+    if (info.size > this.#limits.maxChunkBytes) return this.#refuse(info);
     if (this.#buffer.length - this.#at < bytes && !(await this.#fill(bytes))) {
-      return { kind: 'cut', offset, missing: bytes - (this.#buffer.length - this.#at) };
+      return { kind: 'cut', offset, missing: bytes - (this.#buffer.length - this.#at), tag: info.tag };
     }
     const payload = this.#buffer.subarray(this.#at + CHUNK_HEADER_BYTES, this.#at + bytes);
     this.#at += bytes;
@@ -79,14 +83,25 @@ export class ChunkStream {
     this.#hashed = Math.max(this.#hashed, end);
   }
 
-  #assertWithin({ tag, offset, size }: ChunkInfo): void {
-    if (size > this.#limits.maxChunkBytes) {
-      throw new H4Error(
-        'H4_LIMIT_CHUNK',
-        `Chunk ${tag} at offset ${offset} declares ${size} bytes; the limit is ${this.#limits.maxChunkBytes}`,
-        { detail: { offset } },
-      );
+  /**
+   * A chunk beyond the limit. Where the length of the feed is unknown, only its end tells such a chunk from one that is cut
+   * off, and what arrives until then is let go.
+   */
+  async #refuse({ tag, offset, size }: ChunkInfo): Promise<StreamEnd> {
+    if (this.#feed.size === undefined) {
+      let missing = CHUNK_HEADER_BYTES + size - (this.#buffer.length - this.#at) - (this.#rest?.length ?? 0);
+      this.#rest = undefined;
+      while (missing > 0) {
+        const piece = await this.#feed.next();
+        if (piece === undefined) return { kind: 'cut', offset, missing, tag };
+        missing -= piece.length;
+      }
     }
+    throw new H4Error(
+      'H4_LIMIT_CHUNK',
+      `Chunk ${tag} at offset ${offset} declares ${size} bytes; the limit is ${this.#limits.maxChunkBytes}`,
+      { detail: { offset } },
+    );
   }
 
   /**

@@ -4,30 +4,40 @@
  * and the META records before it. How records follow one another is the concern of `RecordCheck` and `RunOrder`.
  */
 import { storedEngine } from '../compression/api/stored.js';
-import { equalBytes } from '../utils/bytes.js';
 import { isH4Error } from '../utils/error.js';
 import type { Findings } from './findings.js';
 import { MODE } from './layout.js';
 import type { Limits } from './limits.js';
 import { MetaLedger, ZERO_UID, parseMeta } from './meta.js';
 import type { FramedRecord } from './record-framing.js';
-import { commitmentOf } from './tokn.js';
+import type { StoredRecord } from './record-reader.js';
 import type { TrackTotal } from './track-ledger.js';
+import { type Verified, verifyPayload } from './verified.js';
 
 export type RecordStatus = 'verified' | 'redacted' | 'tampered';
+
+/** Is told of every record once it has been checked, those with faults excepted whose payload is not the one committed to. */
+export type RecordObserver = (record: StoredRecord) => void;
 
 export class ContentCheck {
   readonly metas = new MetaLedger();
   readonly counts: Record<RecordStatus, number> = { verified: 0, redacted: 0, tampered: 0 };
   readonly #findings: Findings;
   readonly #limits: Limits;
+  readonly #observe: RecordObserver | undefined;
   readonly #totals: () => readonly TrackTotal[] | undefined;
   #hidden = false;
 
   /** @param totals what the records so far add up to; undefined in a file that does not hold them all */
-  constructor(findings: Findings, limits: Limits, totals: () => readonly TrackTotal[] | undefined) {
+  constructor(
+    findings: Findings,
+    limits: Limits,
+    observe: RecordObserver | undefined,
+    totals: () => readonly TrackTotal[] | undefined,
+  ) {
     this.#findings = findings;
     this.#limits = limits;
+    this.#observe = observe;
     this.#totals = totals;
   }
 
@@ -48,32 +58,30 @@ export class ContentCheck {
 
   /** Checks payload and content and takes them into account. */
   check(record: FramedRecord, before: number): void {
-    const status = this.#checkPayload(record, before);
+    const payload = this.#verifiedPayload(record);
+    const status = record.payload.tag === 'VOID' ? 'redacted' : payload === undefined ? 'tampered' : 'verified';
+    if (status === 'redacted') this.#checkVoid(record, before);
     this.counts[status]++;
     if (record.tokn.mode === MODE.meta || record.tokn.mode === MODE.scopes) {
       if (status !== 'redacted') this.#checkJson(record);
     } else {
       this.#checkMedia(record, status);
     }
+    if (status !== 'tampered') this.#observe?.({ tokn: record.tokn, offset: record.offset, payload });
   }
 
-  #checkPayload(record: FramedRecord, before: number): RecordStatus {
-    const { tokn, payload } = record;
-    if (payload.tag === 'VOID') return this.#checkVoid(record, before);
-    if (payload.size !== tokn.size) {
-      const message = `The payload of record ${tokn.seq} has ${payload.size} bytes, but its TOKN says ${tokn.size}`;
-      this.#findings.error('H4_PAYLOAD_SIZE', payload.offset, message);
-      return 'tampered';
+  #verifiedPayload({ tokn, payload }: FramedRecord): Verified<Uint8Array> | undefined {
+    if (payload.tag === 'VOID') return undefined;
+    try {
+      return verifyPayload(tokn, payload.payload);
+    } catch (error) {
+      if (!isH4Error(error)) throw error;
+      this.#findings.error(error.code, payload.offset, error.message);
+      return undefined;
     }
-    if (!equalBytes(commitmentOf(tokn.blind, payload.payload), tokn.commit)) {
-      const message = `The payload of record ${tokn.seq} is not the one it committed to`;
-      this.#findings.error('H4_COMMIT_MISMATCH', payload.offset, message);
-      return 'tampered';
-    }
-    return 'verified';
   }
 
-  #checkVoid({ tokn, offset, payload }: FramedRecord, before: number): RecordStatus {
+  #checkVoid({ tokn, offset, payload }: FramedRecord, before: number): void {
     if ((payload.size !== 0 && payload.size !== tokn.size) || payload.payload.some((byte) => byte !== 0)) {
       const message = 'VOID must be all zero, and empty or of the size it replaces';
       this.#findings.error('H4_VOID_PAYLOAD', payload.offset, message);
@@ -82,7 +90,6 @@ export class ContentCheck {
       this.#findings.error('H4_VOID_BLIND', offset, `Record ${tokn.seq} is redacted, but it keeps its blind`);
     }
     if (before === 0) this.#findings.error('H4_VOID_RECORD0', offset, 'Record 0 must not be redacted');
-    return 'redacted';
   }
 
   #checkJson({ tokn, payload }: FramedRecord): void {

@@ -9,6 +9,40 @@ export interface ByteFeed {
   next(): Promise<Uint8Array | undefined>;
 }
 
+/** Passes a feed on, and remembers how much has passed and what its last bytes were. */
+export class WatchedFeed implements ByteFeed {
+  readonly size: number | undefined;
+  readonly #feed: ByteFeed;
+  readonly #kept: Uint8Array;
+  #bytes = 0;
+
+  /** @param keepBytes how many of the last bytes to remember */
+  constructor(feed: ByteFeed, keepBytes: number) {
+    this.#feed = feed;
+    this.size = feed.size;
+    this.#kept = new Uint8Array(keepBytes);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The last bytes that have passed, as many as are remembered. */
+  get lastBytes(): Uint8Array {
+    return this.#kept.subarray(Math.max(0, this.#kept.length - this.#bytes));
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    const piece = await this.#feed.next();
+    if (piece === undefined) return undefined;
+    const fresh = piece.subarray(Math.max(0, piece.length - this.#kept.length));
+    this.#kept.copyWithin(0, fresh.length);
+    this.#kept.set(fresh, this.#kept.length - fresh.length);
+    this.#bytes += piece.length;
+    return piece;
+  }
+}
+
 export interface SourceFeedOptions {
   /** First byte to read. Default 0. */
   readonly start?: number;

@@ -1,38 +1,50 @@
 /**
  * Which of its three forms a file has (spec/h4mk.md section 1.2). The first chunk tells records from a legacy file, so that
  * stripping TOKN chunks cannot turn a signed file into a quiet legacy one; the third tells a slice from a stream, unless
- * the TAIL at the end has told so before. Until then chunks are held back: at most a TOKN and its payload.
+ * the TAIL at the end has told so before. Until then chunks are held back: at most a TOKN and its payload, and where the
+ * end is not known, a few of those after which a slice of record 0 alone may end.
  */
 import type { H4Error } from '../utils/error.js';
 import type { Chunk } from './chunk.js';
 import type { StreamEnd } from './chunk-stream.js';
 import type { Findings } from './findings.js';
+import type { RecordObserver } from './content-check.js';
 import type { CheckResult, FormatCheck } from './format-check.js';
-import { TAIL_STATE, type TailState } from './layout.js';
+import { HEADER_BYTES, TAIL_STATE, type TailState } from './layout.js';
 import { LegacyCheck } from './legacy-check.js';
 import type { Limits } from './limits.js';
 import { SliceCheck } from './slice-check.js';
 import { StreamCheck } from './stream-check.js';
+import { parseTail } from './tail.js';
 
 interface Held {
   readonly chunk: Chunk;
   readonly digest: Uint8Array | undefined;
 }
 
+/** State of the TAIL that a file ends in: undefined where there is none, `unknown` while the file is still to arrive. */
+export type EndState = TailState | undefined | 'unknown';
+
+/** Chunks that may stand between record 0 and the TAIL of a slice that shows nothing else, and how many are waited for. */
+const NOTES: ReadonlySet<string> = new Set(['SIGN', 'TIME', 'ATTS']);
+const MAX_NOTES_HELD = 16;
+const RECORD_ZERO_CHUNKS = 2;
+
 export class FormSelector {
   readonly #findings: Findings;
   readonly #limits: Limits;
-  readonly #tailState: TailState | undefined;
+  readonly #endState: EndState;
+  readonly #observe: RecordObserver | undefined;
   #held: Held[] = [];
   #check: FormatCheck | undefined;
   /** Whether one of the chunks held back has ended the walk. */
   #isOver = false;
 
-  /** @param tailState state of the TAIL that the file ends in, where that is known */
-  constructor(findings: Findings, limits: Limits, tailState: TailState | undefined) {
+  constructor(findings: Findings, limits: Limits, endState: EndState, observe?: RecordObserver) {
     this.#findings = findings;
     this.#limits = limits;
-    this.#tailState = tailState;
+    this.#endState = endState;
+    this.#observe = observe;
   }
 
   /** Takes the next chunk; false ends the walk. */
@@ -43,10 +55,12 @@ export class FormSelector {
     return this.#check === undefined || this.#handOver(this.#check);
   }
 
-  /** The file has ended; `cutTag` is the tag of its first chunk, if the file ends within that. */
-  end(end: StreamEnd, endsInTail: boolean, left: number, cutTag: string | undefined): void {
+  /** The file has ended. */
+  end(end: StreamEnd, endsInTail: boolean): void {
+    // Where not even the first chunk is whole, its tag decides all the same.
+    const cutTag = end.kind === 'cut' && end.offset === HEADER_BYTES ? end.tag : undefined;
     const check = this.#settle(cutTag);
-    if (!this.#isOver) check.end(end, endsInTail, left);
+    if (!this.#isOver) check.end(end, endsInTail);
   }
 
   /** The walk cannot go on behind the chunks given so far. */
@@ -63,8 +77,13 @@ export class FormSelector {
   #select(): FormatCheck | undefined {
     const [first, , third] = this.#held;
     if (first?.chunk.tag !== 'TOKN') return this.#legacy();
-    if (this.#tailState === TAIL_STATE.slice || third?.chunk.tag === 'PROF') return this.#slice();
-    return third === undefined ? undefined : this.#stream();
+    if (this.#endState === TAIL_STATE.slice || third?.chunk.tag === 'PROF') return this.#slice();
+    if (third === undefined) return undefined;
+    if (this.#endState !== 'unknown') return this.#stream();
+    const rest = this.#held.slice(RECORD_ZERO_CHUNKS);
+    const other = rest.find(({ chunk }) => !NOTES.has(chunk.tag));
+    if (other === undefined && rest.length <= MAX_NOTES_HELD) return undefined;
+    return other !== undefined && isSliceTail(other.chunk) ? this.#slice() : this.#stream();
   }
 
   /** Nothing more comes, so that what has come must do. */
@@ -88,10 +107,19 @@ export class FormSelector {
   }
 
   #slice(): FormatCheck {
-    return new SliceCheck(this.#findings, this.#limits);
+    return new SliceCheck(this.#findings, this.#limits, this.#observe);
   }
 
   #stream(): FormatCheck {
-    return new StreamCheck(this.#findings, this.#limits);
+    return new StreamCheck(this.#findings, this.#limits, this.#observe);
   }
 }
+
+const isSliceTail = ({ tag, payload }: Chunk): boolean => {
+  try {
+    return tag === 'TAIL' && parseTail(payload).state === TAIL_STATE.slice;
+  } catch {
+    // A TAIL that does not parse says nothing; the check tells what is wrong with it.
+    return false;
+  }
+};

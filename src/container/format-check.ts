@@ -8,17 +8,15 @@ import type { Chunk } from './chunk.js';
 import type { StreamEnd } from './chunk-stream.js';
 import type { Findings } from './findings.js';
 import { VERI_BYTES } from './layout.js';
+import type { MetaLedger } from './meta.js';
 import type { SignatureInfo } from './sign-check.js';
 
 /** A check of one form of file, driven chunk by chunk. */
 export interface FormatCheck {
   /** Takes the next chunk; false ends the walk. `digest` is the hash of all bytes before it, given with VERI only. */
   chunk(chunk: Chunk, digest?: Uint8Array): boolean;
-  /**
-   * The file has ended without an error that ended the walk. `endsInTail`: its last 172 bytes are a TAIL; `left`: bytes
-   * that follow the last whole chunk.
-   */
-  end(end: StreamEnd, endsInTail: boolean, left: number): void;
+  /** The file has ended without an error that ended the walk. `endsInTail`: its last 172 bytes are a TAIL. */
+  end(end: StreamEnd, endsInTail: boolean): void;
   readonly result: CheckResult;
 }
 
@@ -34,6 +32,8 @@ export interface CheckResult {
   /** The first of them, up to the limit of a report. */
   readonly signatures: readonly SignatureInfo[];
   readonly signatureCount: number;
+  /** What the file says of itself; undefined in a legacy file. */
+  readonly metas: MetaLedger | undefined;
 }
 
 /** Notes a chunk whose payload does not have its CRC; the walk goes on. */

@@ -1,4 +1,5 @@
 /** The container: write, read, verify and seek H4MK files. */
+export type { Block } from './block.js';
 export {
   type BlockInput,
   type ClosingOptions,
@@ -16,7 +17,7 @@ export { type ByteSink, type ByteSource, type HashingSink, type HashingSource } 
 export { MODE, type Mode, TAIL_STATE } from './layout.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export { type ClockInfo, type RecordingInfo, type SourceInfo, type TrackInfo, ZERO_UID, contentUid } from './meta.js';
-export { type Block, H4MKReader, type OpenOptions, type RecordRange } from './reader.js';
+export { H4MKReader, type OpenOptions, type RecordRange } from './reader.js';
 export type { LocatedHead, StoredRecord } from './record-reader.js';
 export {
   type Checkpoint,
@@ -27,7 +28,14 @@ export {
 } from './record-writer.js';
 export { type SeekEntry, SeekTable, findInSeekChunk } from './seek.js';
 export type { Tail } from './tail.js';
+export { H4MKStreamReader, type StreamReadOptions } from './stream-reader.js';
 export { type BlockToken, type Tokn, type ToknHead, tokensOf } from './tokn.js';
 export type { TrackTotal } from './track-ledger.js';
 export type { Verified } from './verified.js';
-export { type VerificationReport, type VerificationState, type VerifyOptions, verifyContainer } from './verify.js';
+export {
+  type VerificationReport,
+  type VerificationState,
+  type VerifyOptions,
+  verifyContainer,
+  verifyStream,
+} from './verify.js';

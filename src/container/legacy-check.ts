@@ -57,6 +57,7 @@ export class LegacyCheck implements FormatCheck {
     redacted: 0,
     signatures: [],
     signatureCount: 0,
+    metas: undefined,
   };
 
   chunk(chunk: Chunk, digest?: Uint8Array): boolean {
@@ -138,14 +139,14 @@ export class LegacyCheck implements FormatCheck {
     this.#seek = { table, offset };
   }
 
-  end(end: StreamEnd, _endsInTail: boolean, left: number): void {
+  end(end: StreamEnd): void {
     if (end.kind === 'cut' && !this.#seen.has('VERI')) {
       // Without records there is no recovery: what the file lacks may be anything, so nothing more is said of it.
       this.#error('H4_TRUNCATED', end.offset, `A chunk runs ${end.missing} bytes past the end of the file`);
       return;
     }
-    if (end.kind === 'cut' && left < CHUNK_HEADER_BYTES) {
-      this.#error('H4_TRAILING_BYTES', end.offset, `${left} bytes follow VERI`);
+    if (end.kind === 'cut' && end.tag === undefined) {
+      this.#error('H4_TRAILING_BYTES', end.offset, `${CHUNK_HEADER_BYTES - end.missing} bytes follow VERI`);
     } else if (end.kind === 'cut') {
       this.#error('H4_CHUNK_AFTER_VERI', end.offset, 'Part of a chunk follows VERI');
     }

@@ -5,12 +5,12 @@
  */
 import { createEngineSet, type EngineSet } from '../compression/api/engine-set.js';
 import { storedEngine } from '../compression/api/stored.js';
-import type { CompressionEngine } from '../compression/api/engine.js';
 import { H4Error, isH4Error } from '../utils/error.js';
+import { type Block, decodeBlock } from './block.js';
 import { parseChunkHeader } from './chunk.js';
 import { assertHeader } from './header.js';
 import type { ByteSource } from './io/io.js';
-import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TAIL_CHUNK_BYTES, TAIL_STATE, isMediaMode } from './layout.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TAIL_CHUNK_BYTES, TAIL_STATE } from './layout.js';
 import { type Limits, createLimits } from './limits.js';
 import { leafHash } from './merkle.js';
 import { MetaLedger, type RecordingInfo, type TrackInfo, parseMeta } from './meta.js';
@@ -21,7 +21,6 @@ import { type Tail, tailAtEnd } from './tail.js';
 import { TileIndex } from './tile-index.js';
 import type { Tokn, ToknHead } from './tokn.js';
 import { type Guide, findByPosition, findKeyByPts, lastOfTrack } from './track-search.js';
-import type { Verified } from './verified.js';
 import { WalkedIndex } from './walked-index.js';
 
 export interface OpenOptions {
@@ -29,13 +28,6 @@ export interface OpenOptions {
   readonly engines?: EngineSet;
   readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;
-}
-
-export interface Block {
-  readonly tokn: Tokn;
-  readonly offset: number;
-  /** The media bytes of the block, exactly `tokn.raw` of them. */
-  readonly bytes: Uint8Array;
 }
 
 export interface RecordRange {
@@ -195,20 +187,8 @@ export class H4MKReader {
     return this.#decode(await this.record(seq, signal));
   }
 
-  async #decode({ tokn, offset, payload }: StoredRecord): Promise<Block> {
-    if (!isMediaMode(tokn.mode))
-      throw new H4Error('H4_PARAM', `Record ${tokn.seq} holds no media: it is of mode ${tokn.mode}`);
-    if (payload === undefined)
-      throw new H4Error('H4_RANGE_REDACTED', `The content of record ${tokn.seq} has been redacted`);
-    if (tokn.mode !== MODE.core) {
-      throw new H4Error('H4_KEY_MISSING', `Record ${tokn.seq} is masked or encrypted: its key is needed`);
-    }
-    return { tokn, offset, bytes: await decodeBlock(this.#engine(), tokn, payload) };
-  }
-
-  #engine(): CompressionEngine {
-    const { engine_id, fingerprint } = this.info.compression;
-    return this.#engines.find(engine_id, fingerprint);
+  #decode(record: StoredRecord): Promise<Block> {
+    return decodeBlock(record, this.info, this.#engines);
   }
 
   /** The last key record of `track` (default: the seek track) at or before `pts`, or undefined if there is none. */
@@ -357,16 +337,3 @@ const applied = (payloads: readonly Uint8Array[], limits: Limits): MetaLedger =>
 /** Bytes of a record in the file. */
 const recordBytes = ({ entry, blind, size }: Tokn): number =>
   2 * CHUNK_HEADER_BYTES + entry.length + blind.length + size;
-
-/** Decodes a verified payload with the engine its file names; the only way from stored to media bytes. */
-const decodeBlock = async (
-  engine: CompressionEngine,
-  tokn: Tokn,
-  payload: Verified<Uint8Array>,
-): Promise<Uint8Array> => {
-  const bytes = await engine.decompress(payload, tokn.raw);
-  if (bytes.length !== tokn.raw) {
-    throw new H4Error('H4_ENGINE_OUTPUT', `Record ${tokn.seq} decodes to ${bytes.length} bytes instead of ${tokn.raw}`);
-  }
-  return bytes;
-};

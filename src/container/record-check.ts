@@ -4,7 +4,7 @@
  * meaningless to go on has been refused before, when the TOKN was parsed.
  */
 import type { ErrorCode } from '../utils/error-codes.js';
-import { ContentCheck, type RecordStatus } from './content-check.js';
+import { ContentCheck, type RecordObserver, type RecordStatus } from './content-check.js';
 import type { Findings } from './findings.js';
 import type { Limits } from './limits.js';
 import { MerkleFrontier, leafHash } from './merkle.js';
@@ -19,9 +19,9 @@ export class RecordCheck {
   readonly #findings: Findings;
   readonly #content: ContentCheck;
 
-  constructor(findings: Findings, limits: Limits) {
+  constructor(findings: Findings, limits: Limits, observe?: RecordObserver) {
     this.#findings = findings;
-    this.#content = new ContentCheck(findings, limits, () => this.tracks.totals());
+    this.#content = new ContentCheck(findings, limits, observe, () => this.tracks.totals());
   }
 
   get metas(): MetaLedger {

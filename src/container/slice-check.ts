@@ -8,7 +8,7 @@ import type { ErrorCode } from '../utils/error-codes.js';
 import { isH4Error } from '../utils/error.js';
 import type { Chunk } from './chunk.js';
 import type { StreamEnd } from './chunk-stream.js';
-import { ContentCheck } from './content-check.js';
+import { ContentCheck, type RecordObserver } from './content-check.js';
 import type { Findings } from './findings.js';
 import { type CheckResult, type FormatCheck, checkCrc } from './format-check.js';
 import { MODE, TAIL_STATE } from './layout.js';
@@ -40,10 +40,10 @@ export class SliceCheck implements FormatCheck {
   /** What the first SIGN says. It stands before the records, so that its root can be compared only at the end. */
   #signed: { readonly root: Uint8Array; readonly offset: number } | undefined;
 
-  constructor(findings: Findings, limits: Limits) {
+  constructor(findings: Findings, limits: Limits, observe?: RecordObserver) {
     this.#findings = findings;
     this.#framing = new RecordFraming(limits);
-    this.#content = new ContentCheck(findings, limits, () => undefined);
+    this.#content = new ContentCheck(findings, limits, observe, () => undefined);
     this.#order = new RunOrder(findings);
     this.#proofs = new RunProofs(findings, limits);
     this.#signs = new SignCheck(findings, limits);
@@ -59,6 +59,7 @@ export class SliceCheck implements FormatCheck {
       redacted: this.#content.counts.redacted,
       signatures: this.#signs.listed,
       signatureCount: this.#signs.count,
+      metas: this.#content.metas,
     };
   }
 

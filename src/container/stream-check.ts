@@ -6,6 +6,7 @@ import type { ErrorCode } from '../utils/error-codes.js';
 import { isH4Error } from '../utils/error.js';
 import type { Chunk } from './chunk.js';
 import type { StreamEnd } from './chunk-stream.js';
+import type { RecordObserver } from './content-check.js';
 import type { Findings } from './findings.js';
 import { type CheckResult, type FormatCheck, checkCrc, checkVeri } from './format-check.js';
 import { IndexCheck, type Links } from './index-check.js';
@@ -31,9 +32,9 @@ export class StreamCheck implements FormatCheck {
   /** Whether the last chunk was a TAIL of state final. */
   #finished = false;
 
-  constructor(findings: Findings, limits: Limits) {
+  constructor(findings: Findings, limits: Limits, observe?: RecordObserver) {
     this.#findings = findings;
-    this.records = new RecordCheck(findings, limits);
+    this.records = new RecordCheck(findings, limits, observe);
     this.#framing = new RecordFraming(limits);
     this.#indexes = new IndexCheck(findings, limits, this.records.tree);
     this.#signs = new SignCheck(findings, limits);
@@ -51,6 +52,7 @@ export class StreamCheck implements FormatCheck {
       redacted: counts.redacted,
       signatures: this.#signs.listed,
       signatureCount: this.#signs.count,
+      metas: this.records.metas,
     };
   }
 

@@ -66,8 +66,10 @@ describe.each(Object.entries(feeds))('ChunkStream over a feed %s', (_, feed) => 
       if (length === offset) {
         expect(end).toEqual({ kind: 'end', offset });
       } else {
-        const needed = length < offset + 12 ? 12 : 12 + (next?.size ?? 0);
-        expect(end).toEqual({ kind: 'cut', offset, missing: offset + needed - length });
+        const isHeaderCut = length < offset + 12;
+        const needed = isHeaderCut ? 12 : 12 + (next?.size ?? 0);
+        const tag = isHeaderCut ? undefined : next?.tag;
+        expect(end).toEqual({ kind: 'cut', offset, missing: offset + needed - length, tag });
       }
     }
   });
@@ -160,7 +162,7 @@ describe('ChunkStream', () => {
     const source = createCountingSource(createMemorySource(concatBytes(file.subarray(0, 8), head, file)));
     const stream = new ChunkStream(createSourceFeed(source, { pieceBytes: 20 }), createLimits({ maxChunkBytes: 1 }));
     await stream.take(8);
-    expect(await stream.next()).toEqual({ kind: 'cut', offset: 8, missing: 2 ** 32 - 1 - file.length });
+    expect(await stream.next()).toEqual({ kind: 'cut', offset: 8, missing: 2 ** 32 - 1 - file.length, tag: 'CORE' });
     expect(source.bytes).toBe(40);
   });
 
@@ -180,9 +182,30 @@ describe('ChunkStream', () => {
         },
       }),
     );
-    expect(await stream.next()).toEqual({ kind: 'cut', offset: 8, missing: 64 * 1024 * 1024 - 10_000 });
+    expect(await stream.next()).toEqual({ kind: 'cut', offset: 8, missing: 64 * 1024 * 1024 - 10_000, tag: 'CORE' });
     expect(Math.max(...sizes)).toBeLessThan(2 * 10_012 + 4096);
   });
+
+  test.each([
+    ['which the feed ends', 1000, { kind: 'cut', offset: 8, missing: 1, tag: 'CORE' }],
+    ['which is there', 1001, 'H4_LIMIT_CHUNK'],
+  ] as const)(
+    'a chunk beyond the limit %s is let go until that is known, where the length is not',
+    async (_, arrived, end) => {
+      const head = encodeChunk('CORE', new Uint8Array(1001)).subarray(0, 12);
+      const more = new Uint8Array(arrived === 1001 ? 500 : 0);
+      for (const pieceBytes of [1, 7, 400, 3000]) {
+        const bytes = concatBytes(file.subarray(0, 8), head, new Uint8Array(arrived), more);
+        const stream = new ChunkStream(
+          createIterableFeed(pieces(bytes, pieceBytes)),
+          createLimits({ maxChunkBytes: 1000 }),
+        );
+        await stream.take(8);
+        if (typeof end === 'string') expect((await rejection(stream.next())).code).toBe(end);
+        else expect(await stream.next()).toEqual(end);
+      }
+    },
+  );
 
   test('a chunk of a known length is joined in one allocation of its size', async () => {
     const large = assembled([{ tag: 'CORE', payload: lcgBytes(4, 10_000) }]);

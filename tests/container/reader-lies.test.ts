@@ -4,7 +4,8 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { Chunk } from '../../src/container/chunk.js';
-import { type Block, H4MKReader } from '../../src/container/reader.js';
+import type { Block } from '../../src/container/block.js';
+import { H4MKReader } from '../../src/container/reader.js';
 import type { LocatedHead } from '../../src/container/record-reader.js';
 import type { RecordInput } from '../../src/container/record-writer.js';
 import { parseTail } from '../../src/container/tail.js';
