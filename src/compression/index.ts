@@ -5,6 +5,7 @@ import { storedEngine } from './api/stored.js';
 import { GeometricReferenceCompressor } from './reference.js';
 
 export * from './api/index.js';
+export { legacyEngine } from './legacy.js';
 export { GeometricReferenceCompressor } from './reference.js';
 export { compressRleDelta, decompressRleDelta, type DecompressRleDeltaOptions } from './rle.js';
 

@@ -10,8 +10,11 @@ import type { ByteSink } from './io/io.js';
 import { MODE } from './layout.js';
 import { DEFAULT_LIMITS } from './limits.js';
 import { type ClockInfo, MetaLedger, type SourceInfo, type TrackInfo, ZERO_UID, recordZeroJson } from './meta.js';
+import type { Resumption } from './recover.js';
 import {
   type Checkpoint,
+  type ClosedCheckpoint,
+  type IndexPoint,
   type IndexPointOptions,
   type RecordReceipt,
   RecordWriter,
@@ -26,6 +29,9 @@ export const SAFETY_SCOPES: JsonObject = Object.freeze({
   no_visual_ml: true,
 });
 
+/** The registered keys of record 0 (section 5.2). */
+const RECORD_ZERO_KEYS: ReadonlySet<string> = new Set(['compression', 'h4mk', 'keys']);
+
 export interface RecordingOptions {
   readonly engine: CompressionEngine;
   /** At least one; the first is the seek track unless `seekTrack` says otherwise. */
@@ -35,8 +41,12 @@ export interface RecordingOptions {
   readonly timebase?: readonly [number, number];
   /** Units that were added to every PTS of the source. */
   readonly shift?: number;
+  /** A claim which time of day a PTS is; not a proof. */
+  readonly clock?: ClockInfo;
   /** 32 hex digits. Default zeros: a deterministic export that can never be signed. */
   readonly uid?: string;
+  /** Further keys of record 0, none of them registered: readers that do not know them keep them. Integers only. */
+  readonly meta?: JsonObject;
 }
 
 /** One unit of a block: a frame, an audio packet, or an opaque piece. */
@@ -63,7 +73,7 @@ export interface ClosingOptions {
   readonly sign?: SignCheckpoint;
 }
 
-export interface RecordingSummary extends Checkpoint {
+export interface RecordingSummary extends ClosedCheckpoint {
   /** Length of the file. */
   readonly bytes: number;
 }
@@ -72,36 +82,59 @@ export class H4MKBuilder {
   readonly #writer: RecordWriter;
   readonly #sink: ByteSink;
   readonly #engine: CompressionEngine;
-  readonly #metas = new MetaLedger();
+  readonly #metas: MetaLedger;
   /** The latest moment covered so far: end records and later META stand there. */
   #end = 0;
   #isBusy = false;
 
-  private constructor(sink: ByteSink, writer: RecordWriter, engine: CompressionEngine) {
+  private constructor(sink: ByteSink, writer: RecordWriter, engine: CompressionEngine, metas = new MetaLedger()) {
     this.#sink = sink;
     this.#writer = writer;
     this.#engine = engine;
+    this.#metas = metas;
   }
 
   /** Starts a recording: writes the file header, record 0 and the safety scopes. */
   static async create(sink: ByteSink, options: RecordingOptions): Promise<H4MKBuilder> {
-    const { engine, tracks, uid = ZERO_UID, timebase, shift } = options;
+    const { engine, tracks, uid = ZERO_UID, timebase, shift, clock, meta = {} } = options;
     const seekTrack = options.seekTrack ?? tracks[0]?.id;
     if (seekTrack === undefined) throw new H4Error('H4_PARAM', 'A recording needs at least one track');
     if (!tracks.some((track) => track.id === seekTrack)) {
       throw new H4Error('H4_PARAM', `The seek track ${seekTrack} is not among the tracks of the recording`);
     }
-    const json = recordZeroJson({
+    const registered = recordZeroJson({
       compression: engine.info(),
       uid,
       seekTrack,
       tracks,
       ...(timebase === undefined ? {} : { timebase }),
       ...(shift === undefined ? {} : { shift }),
+      ...(clock === undefined ? {} : { clock }),
     });
+    const taken = Object.keys(meta).find((key) => RECORD_ZERO_KEYS.has(key));
+    if (taken !== undefined) throw new H4Error('H4_PARAM', `META ${taken} is written by the builder itself`);
+    const json = { ...meta, ...registered };
     const builder = new H4MKBuilder(sink, new RecordWriter(sink, { seekTrack }), engine);
     await builder.#writeJson(MODE.meta, json);
     await builder.#writeJson(MODE.scopes, SAFETY_SCOPES);
+    return builder;
+  }
+
+  /**
+   * Goes on with a recording that was cut off: see `recover.ts`. `sink` holds exactly what is whole of it, and `engine` must
+   * be the one that it names.
+   */
+  static resume(sink: ByteSink, { state, hash, metas, endPts }: Resumption, engine: CompressionEngine): H4MKBuilder {
+    const { info } = metas;
+    if (info === undefined) throw new H4Error('H4_RECORD0', 'There is no record 0 to go on from');
+    const [named, given] = [info.compression, engine.info()];
+    if (named.engine_id !== given.engine_id || named.fingerprint !== given.fingerprint) {
+      const message = `The recording is written with ${named.engine_id}, and can only go on with it, not with ${given.engine_id}`;
+      throw new H4Error('H4_ENGINE_UNKNOWN', message);
+    }
+    const writer = new RecordWriter(sink, { seekTrack: info.seekTrack, resume: { state, hash } });
+    const builder = new H4MKBuilder(sink, writer, engine, metas);
+    builder.#end = endPts;
     return builder;
   }
 
@@ -192,9 +225,9 @@ export class H4MKBuilder {
   }
 
   /** Writes an index point, from which a reader can open the file while it grows. */
-  async indexPoint(options?: IndexPointOptions): Promise<void> {
+  async indexPoint(options?: IndexPointOptions): Promise<IndexPoint> {
     this.#assertSignable(options?.sign);
-    await this.#exclusively(() => this.#writer.indexPoint(options));
+    return this.#exclusively(() => this.#writer.indexPoint(options));
   }
 
   /** Writes the end record and the close, and commits the sink. */

@@ -13,6 +13,7 @@ import { assertHeader } from './header.js';
 import { HEADER_BYTES } from './layout.js';
 import type { Limits } from './limits.js';
 import { type VerificationReport, createReport } from './report.js';
+import { StreamCheck } from './stream-check.js';
 
 export interface CheckInput {
   readonly stream: ChunkStream;
@@ -48,6 +49,12 @@ export class CheckRun {
   /** What is known so far; undefined before the form of the file is. */
   get result(): CheckResult | undefined {
     return this.#form.result;
+  }
+
+  /** The check of a stream of records, if that is what the file is. */
+  get records(): StreamCheck | undefined {
+    const { check } = this.#form;
+    return check instanceof StreamCheck ? check : undefined;
   }
 
   /** Checks the next chunk. False once the walk is over; rejects only if the bytes cannot be read. */

@@ -54,7 +54,10 @@ export interface SourceFeedOptions {
 const PIECE_BYTES = 1024 * 1024;
 
 /** Reads a source from front to back, always one piece ahead of its consumer. */
-export const createSourceFeed = (source: ByteSource, options: SourceFeedOptions = {}): ByteFeed => {
+export const createSourceFeed = (
+  source: Pick<ByteSource, 'size' | 'read'>,
+  options: SourceFeedOptions = {},
+): ByteFeed => {
   const { start = 0, pieceBytes = PIECE_BYTES, signal } = options;
   if (!Number.isSafeInteger(pieceBytes) || pieceBytes < 1) {
     throw new H4Error('H4_PARAM', `A piece has at least one byte, not ${pieceBytes}`);

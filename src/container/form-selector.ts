@@ -4,13 +4,14 @@
  * the TAIL at the end has told so before. Until then chunks are held back: at most a TOKN and its payload, and where the
  * end is not known, a few of those after which a slice of record 0 alone may end.
  */
-import type { H4Error } from '../utils/error.js';
+import { crc32 } from '../utils/crc32.js';
+import { type H4Error, isH4Error } from '../utils/error.js';
 import type { Chunk } from './chunk.js';
 import type { StreamEnd } from './chunk-stream.js';
 import type { Findings } from './findings.js';
 import type { RecordObserver } from './content-check.js';
 import type { CheckResult, FormatCheck } from './format-check.js';
-import { HEADER_BYTES, TAIL_STATE, type TailState } from './layout.js';
+import { HEADER_BYTES, TAIL_BYTES, TAIL_STATE, type TailState } from './layout.js';
 import { LegacyCheck } from './legacy-check.js';
 import type { Limits } from './limits.js';
 import { SliceCheck } from './slice-check.js';
@@ -59,6 +60,9 @@ export class FormSelector {
   end(end: StreamEnd, endsInTail: boolean): void {
     // Where not even the first chunk is whole, its tag decides all the same.
     const cutTag = end.kind === 'cut' && end.offset === HEADER_BYTES ? end.tag : undefined;
+    if (end.kind === 'end' && this.#endState === 'unknown' && isSliceTail(this.#held.at(-1)?.chunk)) {
+      this.#check ??= this.#slice();
+    }
     const check = this.#settle(cutTag);
     if (!this.#isOver) check.end(end, endsInTail);
   }
@@ -67,6 +71,11 @@ export class FormSelector {
   fail(error: H4Error, offset: number): void {
     if (this.#held.length > 0) this.#settle(undefined);
     if (!this.#isOver) this.#findings.error(error.code, offset, error.message);
+  }
+
+  /** The check of the form that the file has, once that is known. */
+  get check(): FormatCheck | undefined {
+    return this.#check;
   }
 
   /** Undefined if nothing of the file could be read. */
@@ -81,9 +90,11 @@ export class FormSelector {
     if (third === undefined) return undefined;
     if (this.#endState !== 'unknown') return this.#stream();
     const rest = this.#held.slice(RECORD_ZERO_CHUNKS);
-    const other = rest.find(({ chunk }) => !NOTES.has(chunk.tag));
-    if (other === undefined && rest.length <= MAX_NOTES_HELD) return undefined;
-    return other !== undefined && isSliceTail(other.chunk) ? this.#slice() : this.#stream();
+    const other = rest.findIndex(({ chunk }) => !NOTES.has(chunk.tag));
+    // What may be the TAIL of a slice is one only if nothing follows.
+    const mayEndHere = other < 0 || (other === rest.length - 1 && isSliceTail(rest[other]?.chunk));
+    const notes = other < 0 ? rest.length : other;
+    return mayEndHere && notes <= MAX_NOTES_HELD ? undefined : this.#stream();
   }
 
   /** Nothing more comes, so that what has come must do. */
@@ -115,11 +126,14 @@ export class FormSelector {
   }
 }
 
-const isSliceTail = ({ tag, payload }: Chunk): boolean => {
+/** Whether a chunk is what `tailAtEnd` finds at the end of a slice, if it stands there. */
+const isSliceTail = (chunk: Chunk | undefined): boolean => {
+  if (chunk?.tag !== 'TAIL' || chunk.size !== TAIL_BYTES || chunk.crc !== crc32(chunk.payload)) return false;
   try {
-    return tag === 'TAIL' && parseTail(payload).state === TAIL_STATE.slice;
-  } catch {
-    // A TAIL that does not parse says nothing; the check tells what is wrong with it.
+    const { self, state } = parseTail(chunk.payload);
+    return self === chunk.offset && state === TAIL_STATE.slice;
+  } catch (error) {
+    if (!isH4Error(error)) throw error;
     return false;
   }
 };

@@ -22,6 +22,7 @@ import { SeekBuilder } from './seek.js';
 import { type Tail, parseTail } from './tail.js';
 import { checkTailFields } from './tail-check.js';
 import { Tile, TileStack, type TiledRecord } from './tile.js';
+import type { WriterState } from './writer-state.js';
 
 /** Where the chunks stand that a TAIL points to; 0 where there is none. */
 export interface Links {
@@ -180,11 +181,31 @@ export class IndexCheck {
     return tail;
   }
 
-  /** At the end of a closed file: every level with an unfinished tile must have it in the close. */
+  /** The indexes as a writer knows them that goes on here. */
+  get written(): Pick<WriterState, 'tiles' | 'seek' | 'tileOffsets' | 'tail'> & { readonly levels: readonly number[] } {
+    return {
+      tiles: this.#tiles,
+      seek: this.#seek,
+      tileOffsets: this.#tileOffsets,
+      tail: this.#prevTail,
+      levels: this.#closedLevels,
+    };
+  }
+
+  /** Every level with an unfinished tile must have it in the close. */
+  get lacksClosingTiles(): boolean {
+    return this.#missingLevels().length > 0;
+  }
+
+  /** At the end of a closed file. */
   checkClosed(offset: number): void {
-    const missing = this.#tiles.partialLevels().filter((level) => !this.#closedLevels.includes(level));
+    const missing = this.#missingLevels();
     if (missing.length > 0)
       this.#error('H4_TILE_PLACE', offset, `The close lacks the TILE of level ${missing.join(', ')}`);
+  }
+
+  #missingLevels(): number[] {
+    return this.#tiles.partialLevels().filter((level) => !this.#closedLevels.includes(level));
   }
 
   #error(code: ErrorCode, offset: number, message: string): void {

@@ -15,12 +15,28 @@ export { type ByteFeed, createIterableFeed, createSourceFeed } from './feed.js';
 export type { Finding } from './findings.js';
 export { type ByteSink, type ByteSource, type HashingSink, type HashingSource } from './io/io.js';
 export { MODE, type Mode, TAIL_STATE } from './layout.js';
+export { type LegacyLayout, fileForm } from './legacy-layout.js';
+export { LegacyMask } from './legacy-mask.js';
+export { LEGACY_ENGINE, type LegacyMeta } from './legacy-meta.js';
+export {
+  type LegacyBlock,
+  type LegacyContent,
+  type LegacyKeyframe,
+  type LegacyOpenOptions,
+  type LegacyRange,
+  LegacyReader,
+} from './legacy-reader.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export { type ClockInfo, type RecordingInfo, type SourceInfo, type TrackInfo, ZERO_UID, contentUid } from './meta.js';
 export { H4MKReader, type OpenOptions, type RecordRange } from './reader.js';
 export type { LocatedHead, StoredRecord } from './record-reader.js';
+export { type Recovery, type Resumption, assertResumable, readResumption, recoverRecording } from './recover.js';
+export { type Damage, type Loss, type RecoveryScan, scanRecording } from './recovery-scan.js';
+export type { RecoverOptions } from './recovery-walk.js';
 export {
   type Checkpoint,
+  type ClosedCheckpoint,
+  type IndexPoint,
   type IndexPointOptions,
   type RecordInput,
   type RecordReceipt,

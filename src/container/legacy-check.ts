@@ -11,18 +11,10 @@ import type { Findings } from './findings.js';
 import { type CheckResult, type FormatCheck, checkCrc, checkVeri } from './format-check.js';
 import { CHUNK_HEADER_BYTES } from './layout.js';
 import { BlockLengths, legacyBlockBytes } from './legacy-blocks.js';
-import { LEGACY_DEFAULTS, LEGACY_ENGINE, type LegacyMeta, parseLegacyMeta } from './legacy-meta.js';
+import { LegacyGrammar, misplacedSeekEntry, parseLegacySeek } from './legacy-grammar.js';
+import { LEGACY_DEFAULTS, LEGACY_ENGINE, type LegacyMeta, parseLegacyMeta, shownEngine } from './legacy-meta.js';
 import type { Limits } from './limits.js';
-import { SeekTable } from './seek.js';
-
-/** Chunks of which there is at most one. */
-const UNIQUE: ReadonlySet<string> = new Set(['SEEK', 'META', 'SAFE', 'VERI']);
-
-/** Chunks of the record format: a file that begins without records must not have them. */
-const OF_RECORDS: ReadonlySet<string> = new Set(['TOKN', 'VOID', 'TILE', 'SIGN', 'TIME', 'ATTS', 'TAIL', 'PROF']);
-
-/** Characters of a name from the file that a message repeats. */
-const MAX_SHOWN = 80;
+import type { SeekTable } from './seek.js';
 
 /** The first fault of one kind in a block, and how many there are. */
 interface BlockFault {
@@ -34,7 +26,7 @@ interface BlockFault {
 export class LegacyCheck implements FormatCheck {
   readonly #findings: Findings;
   readonly #limits: Limits;
-  readonly #seen = new Set<string>();
+  readonly #grammar = new LegacyGrammar();
   readonly #blocks = new BlockLengths();
   readonly #faults = new Map<ErrorCode, BlockFault>();
   /** Undefined once a META has been refused: what it says is not known. */
@@ -63,26 +55,14 @@ export class LegacyCheck implements FormatCheck {
   chunk(chunk: Chunk, digest?: Uint8Array): boolean {
     checkCrc(chunk, this.#findings);
     try {
-      if (this.#hasPlace(chunk)) this.#dispatch(chunk, digest);
+      this.#grammar.admit(chunk.tag);
+      this.#dispatch(chunk, digest);
       return true;
     } catch (error) {
       if (!isH4Error(error)) throw error;
       this.#error(error.code, chunk.offset, error.message);
       return error.kind !== 'limit';
     }
-  }
-
-  #hasPlace({ tag, offset }: Chunk): boolean {
-    if (UNIQUE.has(tag) && this.#seen.has(tag)) {
-      this.#error('H4_CHUNK_DUPLICATE', offset, `A legacy file has one ${tag}, this is the second`);
-      return false;
-    }
-    if (this.#seen.has('VERI')) {
-      this.#error('H4_CHUNK_AFTER_VERI', offset, `${tag} must not follow VERI`);
-      return false;
-    }
-    if (UNIQUE.has(tag)) this.#seen.add(tag);
-    return true;
   }
 
   #dispatch(chunk: Chunk, digest: Uint8Array | undefined): void {
@@ -103,9 +83,7 @@ export class LegacyCheck implements FormatCheck {
         checkVeri(chunk, digest, this.#findings);
         return;
       default:
-        // SAFE is shown and never acted on; unknown chunks are skipped.
-        if (!OF_RECORDS.has(chunk.tag)) return;
-        this.#error('H4_LEGACY_MIXED', chunk.offset, `The file begins like a legacy file, but it has ${chunk.tag}`);
+      // SAFE is shown and never acted on; unknown chunks are skipped.
     }
   }
 
@@ -126,21 +104,11 @@ export class LegacyCheck implements FormatCheck {
   }
 
   #checkSeek({ payload, offset }: Chunk): void {
-    const table = new SeekTable(payload);
-    let previous = -1;
-    for (let k = 0; k < table.length; k++) {
-      const entry = table.entry(k);
-      if (entry.offset <= previous) {
-        const message = `SEEK entry ${k} has offset ${entry.offset}, which does not follow ${previous}`;
-        throw new H4Error('H4_SEEK_ORDER', message);
-      }
-      previous = entry.offset;
-    }
-    this.#seek = { table, offset };
+    this.#seek = { table: parseLegacySeek(payload), offset };
   }
 
   end(end: StreamEnd): void {
-    if (end.kind === 'cut' && !this.#seen.has('VERI')) {
+    if (end.kind === 'cut' && !this.#grammar.hasVeri) {
       // Without records there is no recovery: what the file lacks may be anything, so nothing more is said of it.
       this.#error('H4_TRUNCATED', end.offset, `A chunk runs ${end.missing} bytes past the end of the file`);
       return;
@@ -150,14 +118,14 @@ export class LegacyCheck implements FormatCheck {
     } else if (end.kind === 'cut') {
       this.#error('H4_CHUNK_AFTER_VERI', end.offset, 'Part of a chunk follows VERI');
     }
-    if (!this.#seen.has('META')) {
+    if (!this.#grammar.hasMeta) {
       this.#findings.warn(
         'H4_META_MISSING',
         end.offset,
         `There is no META: the engine is taken to be ${LEGACY_ENGINE}`,
       );
     }
-    if (!this.#seen.has('VERI')) {
+    if (!this.#grammar.hasVeri) {
       this.#findings.warn(
         'H4_VERI_MISSING',
         end.offset,
@@ -175,7 +143,7 @@ export class LegacyCheck implements FormatCheck {
       return;
     }
     if (engine !== LEGACY_ENGINE) {
-      const name = JSON.stringify(engine ?? null).slice(0, MAX_SHOWN);
+      const name = shownEngine(engine);
       const message = `Legacy files are read with ${LEGACY_ENGINE} only, not with ${name}: blocks were not looked at`;
       this.#findings.warn('H4_ENGINE_UNKNOWN', this.#metaOffset, message);
       return;
@@ -197,8 +165,8 @@ export class LegacyCheck implements FormatCheck {
     if (this.#seek === undefined) return;
     const misplaced = this.#blocks.firstMisplaced(offsetsOf(this.#seek.table));
     if (misplaced === undefined) return;
-    const message = `SEEK leads to byte ${misplaced} of the decompressed blocks, where no block starts`;
-    this.#error('H4_SEEK_ENTRY', this.#seek.offset, message);
+    const { code, message } = misplacedSeekEntry(misplaced);
+    this.#error(code, this.#seek.offset, message);
   }
 
   #error(code: ErrorCode, offset: number, message: string): void {

@@ -38,3 +38,9 @@ export const parseLegacyMeta = (bytes: Uint8Array, limits: Limits): LegacyMeta =
     json,
   };
 };
+
+/** Characters of a name from the file that a message repeats. */
+const MAX_SHOWN = 80;
+
+/** The name of an engine as a message shows it. */
+export const shownEngine = (engine: string | undefined): string => JSON.stringify(engine ?? null).slice(0, MAX_SHOWN);

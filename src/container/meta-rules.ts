@@ -4,7 +4,7 @@ import { fromBase64 } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import { type JsonObject, type JsonValue, isJsonObject } from '../utils/json-value.js';
 import { MAX_MEDIA_TRACK } from './layout.js';
-import type { KeyEpoch, RecordingInfo, SourceInfo } from './meta.js';
+import type { ClockInfo, KeyEpoch, RecordingInfo, SourceInfo } from './meta.js';
 import type { TrackTotal } from './track-ledger.js';
 
 type Rule = (value: JsonValue) => boolean;
@@ -170,7 +170,12 @@ export const assertKeys = (value: JsonValue | undefined): readonly KeyEpoch[] =>
 export const assertEndFields = (
   h4mk: JsonObject,
   counted: readonly TrackTotal[] | undefined,
-): { readonly ended: boolean; readonly source?: SourceInfo; readonly totals?: readonly TrackTotal[] } => {
+): {
+  readonly ended: boolean;
+  readonly source?: SourceInfo;
+  readonly clock?: ClockInfo;
+  readonly totals?: readonly TrackTotal[];
+} => {
   const { end, source, clock, totals } = h4mk;
   if (end !== undefined && end !== true) refuse('META h4mk.end must be true where it is present');
   if (source !== undefined) assertRules(asObject(source, 'h4mk.source'), SOURCE_RULES, 'h4mk.source', true);
@@ -179,6 +184,7 @@ export const assertEndFields = (
   return {
     ended: end === true,
     ...(source === undefined ? {} : { source: source as SourceInfo }),
+    ...(clock === undefined ? {} : { clock: clock as unknown as ClockInfo }),
     ...(totals === undefined ? {} : { totals: totals as unknown as readonly TrackTotal[] }),
   };
 };

@@ -111,6 +111,7 @@ export class MetaLedger {
   readonly #tracks = new Map<number, JsonObject>();
   readonly #epochs = new Map<number, KeyEpoch>();
   #source: SourceInfo | undefined;
+  #clock: ClockInfo | undefined;
   #totals: readonly TrackTotal[] | undefined;
   #ended = false;
 
@@ -133,6 +134,11 @@ export class MetaLedger {
 
   get source(): SourceInfo | undefined {
     return this.#source;
+  }
+
+  /** The latest claim of what time of day a PTS was. */
+  get clock(): ClockInfo | undefined {
+    return this.#clock;
   }
 
   /** Totals of the end record, where it has them: exact in a file that passes its check. */
@@ -175,6 +181,7 @@ export class MetaLedger {
     for (const [id, track] of tracks) this.#tracks.set(id, track);
     for (const epoch of epochs) this.#epochs.set(epoch.epoch, epoch);
     this.#source = end.source ?? this.#source;
+    this.#clock = end.clock ?? this.#clock;
     this.#totals = end.totals ?? this.#totals;
     this.#ended ||= end.ended;
   }
@@ -199,6 +206,7 @@ export interface RecordZeroInput {
   readonly timebase?: readonly [number, number];
   readonly seekTrack: number;
   readonly shift?: number;
+  readonly clock?: ClockInfo;
   readonly tracks: readonly TrackInfo[];
   readonly keys?: readonly KeyEpoch[];
 }
@@ -214,6 +222,7 @@ export const recordZeroJson = (input: RecordZeroInput): JsonObject => {
       timebase: [...(input.timebase ?? [1, 1_000_000])],
       seek_track: input.seekTrack,
       ...(input.shift === undefined ? {} : { shift: input.shift }),
+      ...(input.clock === undefined ? {} : { clock: input.clock }),
       tracks: input.tracks,
     },
     ...(input.keys === undefined ? {} : { keys: input.keys }),

@@ -21,7 +21,7 @@ import { type Tail, tailAtEnd } from './tail.js';
 import { TileIndex } from './tile-index.js';
 import type { Tokn, ToknHead } from './tokn.js';
 import { type Guide, findByPosition, findKeyByPts, lastOfTrack } from './track-search.js';
-import { WalkedIndex } from './walked-index.js';
+import { WalkedIndex, sliceError } from './walked-index.js';
 
 export interface OpenOptions {
   /** Engines that may decode blocks. Default: `stored-v1` only. */
@@ -295,17 +295,11 @@ const assertRecordFile = async (
   if (source.size < end) throw new H4Error('H4_NO_RECORDS', 'The file ends before its first record');
   const { tag } = parseChunkHeader(await source.read(HEADER_BYTES, end, signal), 0, HEADER_BYTES);
   if (tag !== 'TOKN') {
-    throw new H4Error(
-      'H4_ENGINE_UNKNOWN',
-      'This is a legacy file, without records: it can be inspected and verified only',
-    );
+    throw new H4Error('H4_ENGINE_UNKNOWN', 'This is a legacy file, without records: open it with LegacyReader', {
+      detail: { form: 'legacy' },
+    });
   }
-  if (tail?.state === TAIL_STATE.slice) {
-    throw new H4Error(
-      'H4_RANGE_NOT_FOUND',
-      'This is a slice: it proves some records of a recording and has no index; inspect --records lists them',
-    );
-  }
+  if (tail?.state === TAIL_STATE.slice) throw sliceError();
 };
 
 const readRecordZero = async (

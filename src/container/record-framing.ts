@@ -26,6 +26,11 @@ export class RecordFraming {
     this.#limits = limits;
   }
 
+  /** The TOKN whose payload has not come yet, and its file position. */
+  get open(): { readonly tokn: Tokn; readonly offset: number } | undefined {
+    return this.#open;
+  }
+
   /** Takes a TOKN; `records` is the number of whole records before it. */
   begin(chunk: Chunk, records: number): void {
     if (records >= this.#limits.maxRecords) {

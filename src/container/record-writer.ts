@@ -8,8 +8,8 @@
  */
 import { crc32 } from '../utils/crc32.js';
 import { H4Error } from '../utils/error.js';
-import { createSha256 } from '../utils/sha256.js';
-import { writeChunkHeader } from './chunk.js';
+import { type RunningHash, createSha256 } from '../utils/sha256.js';
+import { encodeChunk, writeChunkHeader } from './chunk.js';
 import { encodeHeader } from './header.js';
 import { type ByteSink, canHashSink } from './io/io.js';
 import {
@@ -19,17 +19,17 @@ import {
   type Mode,
   NO_TRACK,
   TAIL_STATE,
-  TILE_LEVELS,
   type TailState,
   isMediaMode,
   payloadTagOf,
 } from './layout.js';
-import { MerkleFrontier, leafHash } from './merkle.js';
-import { SeekBuilder } from './seek.js';
+import { type MerkleFrontier, leafHash } from './merkle.js';
+import type { SeekBuilder } from './seek.js';
 import { encodeTail } from './tail.js';
-import { TileStack } from './tile.js';
+import type { TileStack } from './tile.js';
 import { type BlockToken, commitmentOf, encodeRecordStart } from './tokn.js';
-import { TrackLedger, type TrackTotal, assertPtsOrder } from './track-ledger.js';
+import { type TrackLedger, type TrackTotal, assertPtsOrder } from './track-ledger.js';
+import { type CloseProgress, type WriterState, emptyState } from './writer-state.js';
 
 const NO_BLIND = new Uint8Array(0);
 const NO_TOKENS: readonly BlockToken[] = [];
@@ -62,6 +62,22 @@ export interface Checkpoint {
   readonly fileId: Uint8Array;
 }
 
+/** What a closed file ends with. */
+export interface ClosedCheckpoint extends Checkpoint {
+  /** The TAIL chunk that stands last, header and payload. */
+  readonly tailChunk: Uint8Array;
+}
+
+/** What an index point has laid down: up to here a reader can open the file, once the bytes are where it reads them. */
+export interface IndexPoint {
+  /** Number of records before it. */
+  readonly size: number;
+  /** Length of the file after it. */
+  readonly offset: number;
+  /** The TAIL chunk just written, header and payload: what a sidecar holds (section 9.3). Undefined if none was asked for. */
+  readonly tailChunk: Uint8Array | undefined;
+}
+
 /** Gives the bytes of a SIGN chunk for a checkpoint, or undefined to write none. */
 export type SignCheckpoint = (checkpoint: Checkpoint) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
 
@@ -73,29 +89,55 @@ export interface IndexPointOptions {
   readonly tail?: boolean;
 }
 
+/** Where a writer goes on that did not write what stands there. */
+export interface ResumePoint {
+  readonly state: WriterState;
+  /** Hash of the bytes after the file header, which goes on with those that are written. */
+  readonly hash: RunningHash;
+}
+
 export class RecordWriter {
   readonly #sink: ByteSink;
   readonly #seekTrack: number;
   readonly #veri: VeriHash;
-  readonly #tree = new MerkleFrontier();
-  readonly #tiles = new TileStack();
-  readonly #seek = new SeekBuilder();
-  readonly #ledger = new TrackLedger();
-  readonly #tileOffsets = new Array<number>(TILE_LEVELS).fill(0);
+  readonly #tree: MerkleFrontier;
+  readonly #tiles: TileStack;
+  readonly #seek: SeekBuilder;
+  readonly #ledger: TrackLedger;
+  readonly #tileOffsets: number[];
+  readonly #closing: CloseProgress;
   #fileId: Uint8Array | undefined;
-  #offset = 0;
-  #meta = 0;
-  #sign = 0;
-  #tail = 0;
+  #offset: number;
+  #meta: number;
+  #sign: number;
+  #tail: number;
   #state: 'open' | 'busy' | 'failed' | 'closed' = 'open';
 
-  /** Takes over `sink` and writes the file header. The sink is neither committed nor aborted here: its owner does that. */
-  constructor(sink: ByteSink, options: { readonly seekTrack: number }) {
-    if (sink.length !== 0)
-      throw new H4Error('H4_STATE', `A container must start an empty sink; this one has ${sink.length} bytes`);
+  /**
+   * Takes over `sink`, which holds nothing, or with `resume` the bytes that this state is of. The sink is neither committed
+   * nor aborted here: its owner does that.
+   */
+  constructor(sink: ByteSink, options: { readonly seekTrack: number; readonly resume?: ResumePoint }) {
+    const { seekTrack, resume } = options;
+    const state = resume?.state ?? emptyState();
+    if (sink.length !== state.offset) {
+      const what = resume === undefined ? 'A container must start an empty sink' : `Writing goes on at ${state.offset}`;
+      throw new H4Error('H4_STATE', `${what}; this one has ${sink.length} bytes`);
+    }
     this.#sink = sink;
-    this.#seekTrack = options.seekTrack;
-    this.#veri = createVeriHash(sink);
+    this.#seekTrack = seekTrack;
+    this.#veri = resume === undefined ? createVeriHash(sink) : ownHash(resume.hash);
+    this.#tree = state.tree;
+    this.#tiles = state.tiles;
+    this.#seek = state.seek;
+    this.#ledger = state.ledger;
+    this.#tileOffsets = [...state.tileOffsets];
+    this.#closing = state.close;
+    this.#fileId = state.fileId;
+    this.#offset = state.offset;
+    this.#meta = state.meta;
+    this.#sign = state.sign;
+    this.#tail = state.tail;
   }
 
   /** Number of records so far. */
@@ -127,27 +169,33 @@ export class RecordWriter {
   }
 
   /** Writes an index point: the unfinished tiles, a signature, a TAIL. From it a reader opens a file that still grows. */
-  async indexPoint(options: IndexPointOptions = {}): Promise<void> {
-    await this.#exclusively(async () => {
+  async indexPoint(options: IndexPointOptions = {}): Promise<IndexPoint> {
+    return this.#exclusively(async () => {
+      await this.#writeDueTiles();
       if (options.tiles ?? true) await this.#writePartialTiles();
       await this.#writeSign(options.sign);
-      if (options.tail ?? true) await this.#writeTail(TAIL_STATE.live, 0, 0);
+      const tailChunk = (options.tail ?? true) ? await this.#writeTail(TAIL_STATE.live, 0, 0) : undefined;
+      return { size: this.#tree.size, offset: this.#offset, tailChunk };
     });
   }
 
   /** Writes the close: SEEK, unfinished tiles, signature, VERI, TAIL. The last record must have been the end record. */
-  async close(sign?: SignCheckpoint): Promise<Checkpoint> {
+  async close(sign?: SignCheckpoint): Promise<ClosedCheckpoint> {
     return this.#exclusively(async () => {
       const checkpoint = this.checkpoint();
-      const seek = this.#offset;
-      await this.#writeSeek();
-      await this.#writePartialTiles();
-      await this.#writeSign(sign);
-      const veri = this.#offset;
-      await this.#writeChunk('VERI', await this.#veri.digest());
-      await this.#writeTail(TAIL_STATE.final, seek, veri);
+      const begun = this.#closing;
+      await this.#writeDueTiles();
+      const seek = begun.seek > 0 ? begun.seek : this.#offset;
+      if (begun.seek === 0) await this.#writeSeek();
+      if (!begun.isSigned && begun.veri === 0) {
+        await this.#writePartialTiles(begun.levels);
+        await this.#writeSign(sign);
+      }
+      const veri = begun.veri > 0 ? begun.veri : this.#offset;
+      if (begun.veri === 0) await this.#writeChunk('VERI', await this.#veri.digest());
+      const tailChunk = await this.#writeTail(TAIL_STATE.final, seek, veri);
       this.#state = 'closed';
-      return checkpoint;
+      return { ...checkpoint, tailChunk };
     });
   }
 
@@ -179,6 +227,7 @@ export class RecordWriter {
     if (seq === 0 && (mode !== MODE.meta || pts !== 0 || blind.length > 0)) {
       throw new H4Error('H4_RECORD0', 'Record 0 must be META with PTS 0 and without a blind');
     }
+    if (seq > 0) await this.#writeDueTiles();
     const track = media ? (input.track ?? 0) : NO_TRACK;
     const key = media ? (input.key ?? tokens[0]?.key ?? false) : true;
     const raw = media ? tokens.reduce((sum, token) => sum + token.size, 0) : payload.length;
@@ -229,8 +278,9 @@ export class RecordWriter {
     }
   }
 
-  async #writePartialTiles(): Promise<void> {
+  async #writePartialTiles(written: readonly number[] = []): Promise<void> {
     for (const level of this.#tiles.partialLevels()) {
+      if (written.includes(level)) continue;
       const tile = this.#tiles.openTile(level);
       if (tile !== undefined) await this.#writeTile(level, tile.payload());
     }
@@ -255,12 +305,14 @@ export class RecordWriter {
     for (const piece of this.#seek.pieces()) await this.#write(piece);
   }
 
-  async #writeTail(state: TailState, seek: number, veri: number): Promise<void> {
+  async #writeTail(state: TailState, seek: number, veri: number): Promise<Uint8Array> {
     const self = this.#offset;
     const { size, root } = this.checkpoint();
     const links = { meta: this.#meta, seek, veri, sign: this.#sign, prev: this.#tail, tiles: this.#tileOffsets };
-    await this.#writeChunk('TAIL', encodeTail({ self, state, records: size, root, ...links }));
+    const chunk = encodeChunk('TAIL', encodeTail({ self, state, records: size, root, ...links }));
+    await this.#write(chunk);
     this.#tail = self;
+    return chunk;
   }
 
   async #writeChunk(tag: string, payload: Uint8Array): Promise<void> {
@@ -291,9 +343,13 @@ const createVeriHash = (sink: ByteSink): VeriHash => {
   if (canHashSink(sink) && sink.hashedFrom === HEADER_BYTES) {
     return { update: () => undefined, digest: () => sink.digest() };
   }
-  const hash = createSha256();
-  return { update: (bytes) => hash.update(bytes), digest: () => hash.copy().digest() };
+  return ownHash(createSha256());
 };
+
+const ownHash = (hash: RunningHash): VeriHash => ({
+  update: (bytes) => hash.update(bytes),
+  digest: () => hash.copy().digest(),
+});
 
 /** The rules of section 4 that `encodeRecordStart` cannot know. */
 const assertTokens = (media: boolean, key: boolean, pts: number, tokens: readonly BlockToken[]): void => {

@@ -15,6 +15,8 @@ import type { Limits } from './limits.js';
 import { RecordCheck } from './record-check.js';
 import { type FramedRecord, RecordFraming } from './record-framing.js';
 import { CheckpointCheck, SignCheck } from './sign-check.js';
+import type { Tokn } from './tokn.js';
+import type { WriterState } from './writer-state.js';
 
 /** `records` until SEEK, `close` until VERI, then `after`. */
 type Stage = 'records' | 'close' | 'after';
@@ -29,7 +31,8 @@ export class StreamCheck implements FormatCheck {
   readonly #links: Links = { meta: 0, seek: 0, veri: 0, sign: 0 };
   #stage: Stage = 'records';
   #closeSigned = false;
-  /** Whether the last chunk was a TAIL of state final. */
+  /** Whether the last chunk was a TAIL, and one of state final. */
+  #endsInTail = false;
   #finished = false;
 
   constructor(findings: Findings, limits: Limits, observe?: RecordObserver) {
@@ -56,9 +59,47 @@ export class StreamCheck implements FormatCheck {
     };
   }
 
+  /** File position behind the last whole chunk or record, `offset` bytes of a file having been checked. */
+  soundUpTo(offset: number): number {
+    return this.#framing.open?.offset ?? offset;
+  }
+
+  /** File position of a VERI before which a TILE of the close is missing: no crash does that. 0 if there is none. */
+  get untiledVeri(): number {
+    return this.#indexes.lacksClosingTiles ? this.#links.veri : 0;
+  }
+
+  /** Like `soundUpTo`, but before a close that cannot be finished as it has begun. */
+  wholeUpTo(offset: number): number {
+    const { seek, veri } = this.#links;
+    const mayTile = veri === 0 && !this.#closeSigned;
+    const isCloseLost = seek > 0 && (!this.records.metas.ended || (!mayTile && this.#indexes.lacksClosingTiles));
+    return isCloseLost ? seek : this.soundUpTo(offset);
+  }
+
+  /** Whether the last chunk is a TAIL: a reader can open the file by it. */
+  get isIndexed(): boolean {
+    return this.#endsInTail;
+  }
+
+  /** The TOKN whose payload has not come yet. */
+  get openTokn(): Tokn | undefined {
+    return this.#framing.open?.tokn;
+  }
+
+  /** The state in which a writer goes on behind the chunks so far, `offset` bytes of a file without a fault. */
+  writerState(offset: number): WriterState {
+    const { tree, tracks: ledger, fileId } = this.records;
+    const { levels, ...indexes } = this.#indexes.written;
+    const { meta, sign, seek, veri } = this.#links;
+    const close = { seek, veri, levels, isSigned: this.#closeSigned };
+    return { offset, fileId, tree, ledger, ...indexes, meta, sign, close };
+  }
+
   chunk(chunk: Chunk, digest?: Uint8Array): boolean {
     checkCrc(chunk, this.#findings);
     this.#finished = false;
+    this.#endsInTail = chunk.tag === 'TAIL';
     try {
       const record = this.#framing.complete(chunk);
       if (record === undefined) {
@@ -178,6 +219,10 @@ export class StreamCheck implements FormatCheck {
 
   end(end: StreamEnd, endsInTail: boolean): void {
     if (!this.#framing.checkEnd(end, endsInTail, this.records.tree.size, this.#findings)) return;
+    if (endsInTail && !this.#endsInTail) {
+      // A reader that opens the file by its last bytes would believe what stands inside of a payload.
+      this.#error('H4_INNER_DAMAGE', end.offset, 'The file ends in a TAIL that is no chunk of it, but part of another');
+    }
     if (this.#links.veri === 0) return;
     this.#indexes.checkClosed(this.#links.veri);
     if (!this.#finished) {

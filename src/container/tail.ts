@@ -6,7 +6,6 @@ import { crc32 } from '../utils/crc32.js';
 import { ByteBuilder } from '../utils/builder.js';
 import { ByteCursor } from '../utils/cursor.js';
 import { H4Error } from '../utils/error.js';
-import { parseChunkHeader } from './chunk.js';
 import { CHUNK_HEADER_BYTES, HASH_BYTES, TAIL_BYTES, TAIL_CHUNK_BYTES, TILE_LEVELS, type TailState } from './layout.js';
 
 /** Offsets are absolute file positions of chunks; 0 means there is none. */
@@ -60,21 +59,38 @@ export const parseTail = (payload: Uint8Array): Tail => {
 };
 
 /**
- * The TAIL that a file of `fileBytes` bytes ends with, given at least its last 172 bytes, or undefined where the file
- * does not end in one that has the right size, CRC and position.
+ * Whether a file of `fileBytes` bytes ends in a TAIL of the right size, CRC and position, given at least its last 172 bytes. It
+ * may be one that cannot be read here: it shows all the same that the file was not cut off before it.
  */
-export const tailAtEnd = (lastBytes: Uint8Array, fileBytes: number): Tail | undefined => {
-  if (lastBytes.length < TAIL_CHUNK_BYTES) return undefined;
+export const endsInTail = (lastBytes: Uint8Array, fileBytes: number): boolean => {
   const offset = fileBytes - TAIL_CHUNK_BYTES;
-  const bytes = lastBytes.subarray(lastBytes.length - TAIL_CHUNK_BYTES);
+  const start = lastBytes.length - TAIL_CHUNK_BYTES;
+  return start >= 0 && isTailAt(lastBytes.subarray(start), offset);
+};
+
+/** Whether these bytes are a TAIL chunk that says that it stands at `offset`. */
+export const isTailAt = (chunk: Uint8Array, offset: number): boolean => {
+  const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  const payload = chunk.subarray(CHUNK_HEADER_BYTES);
+  return (
+    chunk.length === TAIL_CHUNK_BYTES &&
+    view.getUint32(0) === TAG &&
+    view.getUint32(4) === TAIL_BYTES &&
+    view.getUint32(8) === crc32(payload) &&
+    view.getBigUint64(CHUNK_HEADER_BYTES) === BigInt(offset)
+  );
+};
+
+/** "TAIL" */
+const TAG = 0x5441494c;
+
+/** The TAIL that a file ends with, under the conditions of `endsInTail`, or undefined where it has none that can be read. */
+export const tailAtEnd = (lastBytes: Uint8Array, fileBytes: number): Tail | undefined => {
+  if (!endsInTail(lastBytes, fileBytes)) return undefined;
   try {
-    const chunk = parseChunkHeader(bytes, 0, offset);
-    const payload = bytes.subarray(CHUNK_HEADER_BYTES);
-    if (chunk.tag !== 'TAIL' || chunk.size !== TAIL_BYTES || chunk.crc !== crc32(payload)) return undefined;
-    const tail = parseTail(payload);
-    return tail.self === offset ? tail : undefined;
+    return parseTail(lastBytes.subarray(lastBytes.length - TAIL_BYTES));
   } catch {
-    // What does not parse is no TAIL; the caller says what that means.
+    // What does not parse is of no use; the caller says what that means.
     return undefined;
   }
 };

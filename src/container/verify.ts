@@ -8,7 +8,7 @@ import { type ByteSource, type HashingSource, canHashSource } from './io/io.js';
 import { HEADER_BYTES, TAIL_CHUNK_BYTES } from './layout.js';
 import { type Limits, createLimits } from './limits.js';
 import type { VerificationReport } from './report.js';
-import { type Tail, tailAtEnd } from './tail.js';
+import { type Tail, endsInTail, tailAtEnd } from './tail.js';
 
 export type { VerificationReport, VerificationState } from './report.js';
 
@@ -28,7 +28,8 @@ const PROGRESS_BYTES = 1024 * 1024;
 export const verifyContainer = async (source: ByteSource, options: VerifyOptions = {}): Promise<VerificationReport> => {
   const { signal } = options;
   const limits = createLimits(options.limits);
-  const tail = await readTail(source, signal);
+  const last = await source.read(Math.max(0, source.size - TAIL_CHUNK_BYTES), source.size, signal);
+  const tail = tailAtEnd(last, source.size);
   const veri = createVeri(source, tail, signal);
   const feed = createSourceFeed(source, signal === undefined ? {} : { signal });
   const stream = new ChunkStream(feed, limits, veri.running);
@@ -36,7 +37,7 @@ export const verifyContainer = async (source: ByteSource, options: VerifyOptions
     stream,
     limits,
     endState: tail?.state,
-    endsInTail: () => tail !== undefined,
+    endsInTail: () => endsInTail(last, source.size),
     digest: (offset) => veri.digest(stream, offset),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -59,13 +60,20 @@ export interface StreamRun {
   readonly run: CheckRun;
   /** Bytes that have arrived so far. */
   readonly received: () => number;
+  /** Hash of everything checked so far but the file header, as it stands. */
+  readonly hashSoFar: () => RunningHash;
 }
 
 /** A check that can be driven step by step while the bytes arrive. */
 export const createStreamRun = (
   feed: ByteFeed,
   limits: Limits,
-  options: { readonly signal?: AbortSignal; readonly observe?: RecordObserver },
+  options: {
+    readonly signal?: AbortSignal;
+    readonly observe?: RecordObserver;
+    /** Default: whether what has arrived ends in a TAIL. */
+    readonly endsInTail?: () => boolean;
+  },
 ): StreamRun => {
   const watched = new WatchedFeed(feed, TAIL_CHUNK_BYTES);
   const hash = createSha256();
@@ -75,12 +83,16 @@ export const createStreamRun = (
     stream,
     limits,
     endState: 'unknown',
-    endsInTail: () => tailAtEnd(watched.lastBytes, watched.bytes) !== undefined,
+    endsInTail: options.endsInTail ?? (() => endsInTail(watched.lastBytes, watched.bytes)),
     digest: (offset) => digestUpTo(stream, hash, offset),
     ...(signal === undefined ? {} : { signal }),
     ...(observe === undefined ? {} : { observe }),
   });
-  return { run, received: () => watched.bytes };
+  const hashSoFar = (): RunningHash => {
+    stream.hashUpTo(stream.offset);
+    return hash.copy();
+  };
+  return { run, received: () => watched.bytes, hashSoFar };
 };
 
 const walk = async (run: CheckRun, onProgress: ((bytes: number) => void) | undefined): Promise<void> => {
@@ -89,11 +101,6 @@ const walk = async (run: CheckRun, onProgress: ((bytes: number) => void) | undef
     if (run.offset - reported >= PROGRESS_BYTES) onProgress?.((reported = run.offset));
   }
   onProgress?.(run.offset);
-};
-
-const readTail = async (source: ByteSource, signal: AbortSignal | undefined): Promise<Tail | undefined> => {
-  const start = Math.max(0, source.size - TAIL_CHUNK_BYTES);
-  return tailAtEnd(await source.read(start, source.size, signal), source.size);
 };
 
 /** Gives the hash of the bytes before VERI: from the walk itself, or from the source while the walk goes on. */

@@ -36,6 +36,13 @@ class HeaderReader {
   }
 }
 
+/** A slice proves some records of a recording; what has record numbers from 0 on is something else. */
+export const sliceError = (): H4Error =>
+  new H4Error(
+    'H4_RANGE_NOT_FOUND',
+    'This is a slice: it proves some records of a recording and has no index; inspect --records lists them',
+  );
+
 interface Walked {
   readonly offset: number;
   readonly head: ToknHead;
@@ -59,6 +66,8 @@ async function* walkRecords(source: ByteSource, signal?: AbortSignal): AsyncGene
       if (head !== undefined) pending = { offset, head: parseToknHead(head) };
     } else if (chunk.tag === 'VERI') {
       return;
+    } else if (chunk.tag === 'PROF') {
+      throw sliceError();
     }
     offset = endOf(chunk);
   }

@@ -8,6 +8,7 @@ test('the door shows the contract, the built-in engines and the coding of legacy
     'compressRleDelta',
     'createEngineSet',
     'decompressRleDelta',
+    'legacyEngine',
     'storedEngine',
   ]);
 });

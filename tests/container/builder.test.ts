@@ -56,6 +56,18 @@ const engineOf = (compress: CompressionEngine['compress']): CompressionEngine =>
 });
 
 describe('H4MKBuilder', () => {
+  test('keeps further keys in record 0, and refuses those that it writes itself', async () => {
+    const file = await built((builder) => builder.close(), { ...OPTIONS, meta: { legacy: { n: 1 } } });
+    expect(JSON.parse(metaTexts(file)[0] ?? '')).toMatchObject({ legacy: { n: 1 }, h4mk: { v: 1 } });
+    expect(await findingsOf(file)).toEqual([]);
+    for (const key of ['h4mk', 'compression', 'keys']) {
+      expect(await rejection(create({ ...OPTIONS, meta: { [key]: 1 } }))).toMatchObject({
+        code: 'H4_PARAM',
+        message: `META ${key} is written by the builder itself`,
+      });
+    }
+  });
+
   test('begins with record 0 and the safety scopes, ends with an end record and its totals', async () => {
     const file = await built(async (builder) => {
       expect(builder.size).toBe(2);
@@ -190,7 +202,11 @@ describe('H4MKBuilder', () => {
       source: { name: 'a.mp4', bytes: 3, sha256: 'ab'.repeat(32), media_type: 'video/mp4' },
       clock: { utc_us: 5, at_pts: 0, source: 'ntp' },
     });
-    expect(summary).toEqual({ ...builder.checkpoint(), bytes: sink.bytes().length });
+    expect(summary).toEqual({
+      ...builder.checkpoint(),
+      tailChunk: sink.bytes().slice(-172),
+      bytes: sink.bytes().length,
+    });
     expect([summary.size, builder.size, builder.offset]).toEqual([4, 4, sink.length]);
     expect(metaTexts(sink.bytes())[1]).toBe(
       '{"h4mk":{"clock":{"at_pts":0,"source":"ntp","utc_us":5},"end":true,' +

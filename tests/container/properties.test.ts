@@ -407,7 +407,12 @@ describe('what a file claims is not believed:', () => {
         while (!('kind' in last));
       });
       const offset = kit.offsetOf(at(kit, 3));
-      expect(last).toEqual({ kind: 'cut', offset, missing: offset + CHUNK_HEADER_BYTES + size - file.length, tag: at(kit, 3).tag });
+      expect(last).toEqual({
+        kind: 'cut',
+        offset,
+        missing: offset + CHUNK_HEADER_BYTES + size - file.length,
+        tag: at(kit, 3).tag,
+      });
       expect(largest).toBeLessThanOrEqual(file.length);
     }
   });

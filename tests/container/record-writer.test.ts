@@ -2,7 +2,13 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { HashingSink } from '../../src/container/io/io.js';
 import { MODE, NO_TRACK } from '../../src/container/layout.js';
 import { MerkleFrontier, leafHash } from '../../src/container/merkle.js';
-import { type Checkpoint, type RecordInput, RecordWriter } from '../../src/container/record-writer.js';
+import {
+  type Checkpoint,
+  type ClosedCheckpoint,
+  type IndexPoint,
+  type RecordInput,
+  RecordWriter,
+} from '../../src/container/record-writer.js';
 import { SeekTable } from '../../src/container/seek.js';
 import { parseTail } from '../../src/container/tail.js';
 import { Tile } from '../../src/container/tile.js';
@@ -337,7 +343,7 @@ describe('the tiles of a file', () => {
 
 describe('RecordWriter.indexPoint()', () => {
   const note = utf8Encode('a note');
-  const started = async (count: number, script: (writer: RecordWriter) => Promise<void>): Promise<Uint8Array> =>
+  const started = async (count: number, script: (writer: RecordWriter) => Promise<unknown>): Promise<Uint8Array> =>
     written(async (writer) => {
       await writer.record(recordZero(TRACKS));
       for (const record of interleaved(count - 1)) await writer.record(record);
@@ -371,6 +377,25 @@ describe('RecordWriter.indexPoint()', () => {
       tiles: [low.offset, high.offset, 0, 0, 0, 0, 0, 0],
       root: rootOf(file),
     });
+  });
+
+  test('says how far it reaches, and gives the bytes of its TAIL for a sidecar', async () => {
+    const points: IndexPoint[] = [];
+    const file = await started(5, async (writer) => {
+      points.push(await writer.indexPoint());
+      points.push(await writer.indexPoint({ tail: false }));
+      await writer.record(mediaRecord({ pts: 1000, key: true }));
+      points.push(await writer.indexPoint());
+      expect(points[2]?.offset).toBe(writer.offset);
+    });
+    const tails = chunksOf(file).filter(({ tag }) => tag === 'TAIL');
+    expect(points.map(({ size }) => size)).toEqual([5, 5, 6]);
+    expect(points.map(({ tailChunk }) => tailChunk)).toEqual([
+      file.slice(tails[0]?.offset, (tails[0]?.offset ?? 0) + 172),
+      undefined,
+      file.slice(tails[1]?.offset),
+    ]);
+    expect(points[0]?.offset).toBe((tails[0]?.offset ?? 0) + 172);
   });
 
   test.each([
@@ -467,7 +492,7 @@ describe('RecordWriter.close()', () => {
   });
 
   test('chains all TAILs and gives the checkpoint of the end', async () => {
-    let last: Checkpoint | undefined;
+    let last: ClosedCheckpoint | undefined;
     const file = await written(async (writer) => {
       await writer.record(recordZero());
       await writer.indexPoint();
@@ -475,9 +500,10 @@ describe('RecordWriter.close()', () => {
       await writer.indexPoint();
       await writer.record(endRecord(0));
       last = await writer.close();
-      expect(writer.checkpoint()).toEqual(last);
+      expect(last).toMatchObject(writer.checkpoint());
     });
     const tails = chunksOf(file).filter(({ tag }) => tag === 'TAIL');
+    expect(last?.tailChunk).toEqual(file.slice(tails[2]?.offset));
     expect(tails.map(({ payload }) => parseTail(payload).prev)).toEqual([0, tails[0]?.offset, tails[1]?.offset]);
     expect(tails.map(({ payload }) => parseTail(payload).root)).toEqual([
       rootOf(file, 1),

@@ -10,6 +10,7 @@ import { concatBytes, utf8Encode } from '../../src/utils/bytes.js';
 import {
   AUDIO,
   VIDEO,
+  assembled,
   chunkOf,
   chunksOf,
   closedRecording,
@@ -22,6 +23,7 @@ import {
   toknOffsets,
   written,
 } from '../support/container.js';
+import { recordsOf, slicePieces } from '../support/slices.js';
 
 const open = (file: Uint8Array, seekTrack = 0, limits = DEFAULT_LIMITS): Promise<WalkedIndex> =>
   WalkedIndex.open(createMemorySource(file), seekTrack, limits);
@@ -43,6 +45,13 @@ describe('WalkedIndex', () => {
     expect(index.count).toBe(602);
     expect(await placesOf(index)).toEqual(expected);
     expect(index.latestMeta).toBe(expected[601]?.offset);
+  });
+
+  test('refuses a slice whose TAIL is missing', async () => {
+    const records = recordsOf(await closedRecording(interleaved(8), { tracks: [VIDEO, AUDIO] }));
+    const pieces = slicePieces(records, [[2, 5]]);
+    expect((await rejection(open(assembled(pieces)))).code).toBe('H4_RANGE_NOT_FOUND');
+    expect((await open(assembled(pieces.filter(({ tag }) => tag !== 'PROF')))).count).toBe(4);
   });
 
   test('skips unknown chunks, and stops at VERI', async () => {

@@ -1,0 +1,172 @@
+/**
+ * What is whole of a recording, and what became of the rest (spec/h4mk.md section 14, rules 1 to 3). A file is cut only at its
+ * physical end: where anything that its writer wrote later still stands, the damage is inside, and one flipped byte must
+ * not cost what lies behind it.
+ */
+import type { ErrorCode } from '../utils/error-codes.js';
+import { H4Error } from '../utils/error.js';
+import type { CheckRun } from './check-run.js';
+import { type KnownPart, type LaterChunk, TooManyCandidates, findLaterChunk } from './damage-search.js';
+import { createSourceFeed } from './feed.js';
+import type { Finding } from './findings.js';
+import type { ByteSource } from './io/io.js';
+import { TAIL_CHUNK_BYTES } from './layout.js';
+import { createLimits } from './limits.js';
+import type { MetaLedger } from './meta.js';
+import { MediaSpan, type RecoverOptions, type WholeWalk, signalOf, walkWhole } from './recovery-walk.js';
+import { tailAtEnd } from './tail.js';
+
+/** Why what follows the whole records is not simply missing. */
+export interface Damage {
+  /** The rule that is broken, or H4_INNER_DAMAGE where a chunk does not end within the file. */
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** File position of the first chunk that cannot be used. */
+  readonly offset: number;
+  /** A chunk of the recording behind the damage: from there on more is whole. Undefined where none was looked for or found. */
+  readonly later: LaterChunk | undefined;
+}
+
+/** What is lost at the least: nobody knows what was never written. */
+export interface Loss {
+  /** Bytes of the file behind what is whole. */
+  readonly bytes: number;
+  readonly records: number;
+  /** When the lost part begins and until when it is known to have gone on, in timebase units; undefined where unknown. */
+  readonly fromPts: number | undefined;
+  readonly toPts: number | undefined;
+}
+
+/** What reading a file as far as it is whole has found. */
+export interface RecoveryScan {
+  /** `complete`: closed by its writer. `open`: whole chunks up to its end, but no close. `cut`: the file ends in an unfinished
+   * part. `damaged`: as far as `end` it is whole, and what follows must not be thrown away. */
+  readonly condition: 'complete' | 'open' | 'cut' | 'damaged';
+  /** Length of what is whole: the file up to there is a recording without a fault. */
+  readonly end: number;
+  readonly records: number;
+  /** The latest moment that is covered, in timebase units; undefined where there are no media. */
+  readonly endPts: number | undefined;
+  readonly metas: MetaLedger;
+  readonly lost: Loss;
+  readonly damage: Damage | undefined;
+  readonly warnings: readonly Finding[];
+}
+
+/** Reads a recording from its first byte to where it stops being whole. Changes nothing. */
+export const scanRecording = async (source: ByteSource, options: RecoverOptions = {}): Promise<RecoveryScan> => {
+  const span = new MediaSpan();
+  const walk = await walkWhole(createSourceFeed(source, signalOf(options)), span, options);
+  const { run, end } = walk;
+  const { records: check, result } = run;
+  const metas = check?.records.metas;
+  if (check === undefined || result === undefined || metas?.info === undefined) throw notRecoverable(run);
+  const { fileId, tracks } = check.records;
+  if (fileId === undefined || walk.records === 0) throw notRecoverable(run);
+
+  const known: KnownPart = {
+    fileId,
+    records: walk.records,
+    posOf: (track) => (metas.hasTrack(track) ? tracks.pos(track) : undefined),
+  };
+  const later = end < source.size ? await findLater(source, walk.checked, known, options) : undefined;
+  const damage = damageOf(walk, later);
+  // What it says of the number of records is believed for the account of what is lost, and for nothing else.
+  const last = tailAtEnd(
+    await source.read(Math.max(0, source.size - TAIL_CHUNK_BYTES), source.size, options.signal),
+    source.size,
+  );
+  const claims = [last?.records, options.promised?.records, later === 'unknown' ? undefined : later?.records];
+  return {
+    condition: conditionOf(walk, damage, source.size),
+    end,
+    records: walk.records,
+    endPts: span.end,
+    metas,
+    lost: lossOf(walk, source.size, span, [...claims, await recordsBegun(source, walk, options)]),
+    damage,
+    warnings: run.findings.warnings,
+  };
+};
+
+/** Why there is nothing that could be recovered. */
+const notRecoverable = (run: CheckRun): H4Error => {
+  const [first] = run.findings.errors;
+  const form = run.result?.format;
+  if (form === 'legacy') {
+    return first === undefined
+      ? new H4Error('H4_PARAM', 'This is a legacy file, and whole as far as it can tell: there is nothing to recover')
+      : new H4Error(first.code, `A legacy file has no records that could be recovered: ${first.message}`);
+  }
+  if (form === 'slice') {
+    return new H4Error('H4_PARAM', 'This is a slice, a proof about some records: get it again from where it was made');
+  }
+  return first === undefined
+    ? new H4Error('H4_NO_RECORDS', 'The file ends before record 0 is whole: there is nothing to recover')
+    : new H4Error(first.code, first.message, { detail: { offset: first.offset } });
+};
+
+const findLater = async (
+  source: ByteSource,
+  start: number,
+  known: KnownPart,
+  { limits, signal }: RecoverOptions,
+): Promise<LaterChunk | 'unknown' | undefined> => {
+  try {
+    return await findLaterChunk(source, start, known, createLimits(limits), signal);
+  } catch (error) {
+    if (error instanceof TooManyCandidates) return 'unknown';
+    throw error;
+  }
+};
+
+/** Faults of a chunk that was being written when the power went: its bytes are not those that were sent. */
+const TORN: ReadonlySet<ErrorCode> = new Set(['H4_CRC_MISMATCH', 'H4_BAD_TAG', 'H4_LIMIT_CHUNK']);
+
+const damageOf = ({ run, end }: WholeWalk, later: LaterChunk | 'unknown' | undefined): Damage | undefined => {
+  const [fault] = run.findings.errors;
+  const untiledVeri = run.records?.untiledVeri ?? 0;
+  const isTorn = fault === undefined || TORN.has(fault.code);
+  if (isTorn && later === undefined && untiledVeri === 0) return undefined;
+  const seen = later === 'unknown' ? undefined : later;
+  if (fault !== undefined) return { code: fault.code, message: fault.message, offset: fault.offset, later: seen };
+  if (untiledVeri > 0) {
+    return { code: 'H4_TILE_PLACE', message: 'A TILE is missing before VERI', offset: untiledVeri, later: seen };
+  }
+  const message = 'A chunk runs past the end of the file, although later ones of the recording stand in it';
+  return { code: 'H4_INNER_DAMAGE', message, offset: end, later: seen };
+};
+
+const conditionOf = (walk: WholeWalk, damage: Damage | undefined, size: number): RecoveryScan['condition'] => {
+  if (damage !== undefined) return 'damaged';
+  if (walk.end < size) return 'cut';
+  return walk.run.result?.format === 'final' ? 'complete' : 'open';
+};
+
+/** Whole records and the one that has begun: with a fault, without its payload, or with part of its TOKN. */
+const recordsBegun = async (
+  source: ByteSource,
+  { end, records, lone, run }: WholeWalk,
+  { signal }: RecoverOptions,
+): Promise<number> => {
+  if (lone !== undefined || (run.records?.records.tree.size ?? 0) > records) return records + 1;
+  const tag = await source.read(end, Math.min(end + 4, source.size), signal);
+  return String.fromCharCode(...tag) === 'TOKN' ? records + 1 : records;
+};
+
+const lossOf = (
+  { end, records, lone }: WholeWalk,
+  size: number,
+  span: MediaSpan,
+  claims: readonly (number | undefined)[],
+): Loss => {
+  const known = Math.max(records, ...claims.map((claim = 0) => claim));
+  const lost = new MediaSpan();
+  if (lone !== undefined) lost.add(lone);
+  return {
+    bytes: size - end,
+    records: known - records,
+    fromPts: known > records ? span.end : undefined,
+    toPts: lost.end,
+  };
+};
