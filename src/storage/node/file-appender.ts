@@ -23,8 +23,10 @@ export interface FileAppenderOptions {
   readonly fd: number;
   /** Hash all bytes from this offset on. Default: hash nothing. */
   readonly hashedFrom?: number;
-  /** Let the disk work along. Without it nothing is synchronised. */
+  /** Let the disk work along. Without it nothing is synchronised unless `sync` is called. */
   readonly writeBehind: boolean;
+  /** Where in the file the first byte goes. Default 0. */
+  readonly start?: number;
 }
 
 export class FileAppender {
@@ -33,17 +35,18 @@ export class FileAppender {
   readonly #hash: RunningHash | undefined;
   readonly #writeBehind: boolean;
   #unhashed: number;
-  #position = 0;
+  #position: number;
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
   #failure: WriteFailure | undefined;
 
-  constructor({ fd, hashedFrom, writeBehind }: FileAppenderOptions) {
+  constructor({ fd, hashedFrom, writeBehind, start = 0 }: FileAppenderOptions) {
     this.#fd = fd;
     this.#writeAt = descriptorWriter(fd);
     this.#hash = hashedFrom === undefined ? undefined : createSha256();
     this.#unhashed = hashedFrom ?? 0;
     this.#writeBehind = writeBehind;
+    this.#position = start;
   }
 
   /** Appends `pieces`, which must not change meanwhile. One call at a time. Never rejects; a failure stays. */
@@ -79,6 +82,18 @@ export class FileAppender {
     return this.#failure;
   }
 
+  /** Makes durable what was appended before. Appending may go on meanwhile. Resolves like `settle`. */
+  async sync(): Promise<WriteFailure | undefined> {
+    // The one that is under way may have begun before the last bytes were appended: it does not count.
+    while (this.#syncing !== undefined) {
+      await this.#syncing;
+    }
+    if (this.#failure === undefined) {
+      await this.#startSync();
+    }
+    return this.#failure;
+  }
+
   #update(piece: Uint8Array): void {
     const skip = Math.min(this.#unhashed, piece.length);
     this.#unhashed -= skip;
@@ -87,9 +102,12 @@ export class FileAppender {
 
   #syncBehind(count: number): void {
     this.#unsynced += count;
-    if (!this.#writeBehind || this.#syncing !== undefined || this.#unsynced < WRITE_BEHIND_BYTES) {
-      return;
+    if (this.#writeBehind && this.#syncing === undefined && this.#unsynced >= WRITE_BEHIND_BYTES) {
+      void this.#startSync();
     }
+  }
+
+  #startSync(): Promise<void> {
     this.#unsynced = 0;
     this.#syncing = syncData(this.#fd).then(
       () => {
@@ -101,5 +119,6 @@ export class FileAppender {
         this.#failure ??= { position: this.#position, ...systemFailure(thrown) };
       },
     );
+    return this.#syncing;
   }
 }

@@ -20,6 +20,7 @@ export class LocalDrain implements SlabDrain {
   /** Ends in the same turn as the last look at the queue; a promise would tell of it one turn too late. */
   #isWorking = false;
   #working: Promise<void> = Promise.resolve();
+  #settling: Promise<unknown> | undefined;
   #error: H4Error | undefined;
 
   constructor(target: DrainTarget, memory: SlabMemory, events: DrainEvents) {
@@ -46,19 +47,32 @@ export class LocalDrain implements SlabDrain {
     this.#throwIfFailed();
   }
 
-  async finish(): Promise<void> {
-    await this.#working;
-    const failure = await this.#appender.settle();
-    if (failure !== undefined) {
-      this.#fail(failure);
-    }
-    this.#throwIfFailed();
+  /** Resolves when everything submitted before is durable. A failure stays: what a disk has lost, it reports only once. */
+  sync(): Promise<void> {
+    return this.#settled(() => this.#appender.sync());
+  }
+
+  finish(): Promise<void> {
+    return this.#settled(() => this.#appender.settle());
   }
 
   async stop(): Promise<void> {
     this.#error ??= stoppedError(this.#target.path);
     await this.#working;
+    await this.#settling;
     await this.#appender.settle();
+  }
+
+  async #settled(settle: () => Promise<WriteFailure | undefined>): Promise<void> {
+    await this.#working;
+    this.#throwIfFailed();
+    const settling = settle();
+    this.#settling = settling;
+    const failure = await settling;
+    if (failure !== undefined) {
+      this.#fail(failure);
+    }
+    this.#throwIfFailed();
   }
 
   async #work(): Promise<void> {

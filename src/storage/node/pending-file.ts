@@ -139,7 +139,7 @@ class LockedPart implements PendingFile {
 }
 
 /** Throws unless a file may be put at `path`: over a device or a folder never, over a file if asked to. */
-async function assertReplaceable(path: string, overwrite: boolean): Promise<void> {
+export async function assertReplaceable(path: string, overwrite: boolean): Promise<void> {
   try {
     const found = await lstat(path);
     if (!found.isFile() && !found.isSymbolicLink()) {
@@ -162,7 +162,7 @@ async function assertReplaceable(path: string, overwrite: boolean): Promise<void
   }
 }
 
-async function removeIfPresent(path: string): Promise<void> {
+export async function removeIfPresent(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (thrown) {
@@ -172,7 +172,7 @@ async function removeIfPresent(path: string): Promise<void> {
   }
 }
 
-function releaseQuietly(lock: WriterLock): void {
+export function releaseQuietly(lock: WriterLock): void {
   try {
     lock.release();
   } catch {

@@ -30,6 +30,8 @@ export interface DrainTarget {
   /** For messages. */
   readonly path: string;
   readonly writeBehind: boolean;
+  /** Where in the file the first byte goes. Default 0. */
+  readonly start?: number;
 }
 
 export function stoppedError(path: string): H4Error {

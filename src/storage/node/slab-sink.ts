@@ -22,15 +22,16 @@ export class SlabSink<Drain extends SlabDrain = SlabDrain> implements FileSink {
   protected readonly drain: Drain;
   readonly #file: PendingFile;
   readonly #queue: SlabQueue;
-  #length = 0;
+  #length: number;
   #state: 'open' | 'committing' | 'committed' | 'aborted' = 'open';
   #failure: H4Error | undefined;
   #committing: Promise<void> | undefined;
   #aborting: Promise<void> | undefined;
 
-  /** Owns `file` from now on, unless `makeDrain` throws. */
-  constructor(file: PendingFile, memory: SlabMemory, makeDrain: (events: DrainEvents) => Drain) {
+  /** Owns `file` from now on, unless `makeDrain` throws. `start` is how many bytes it has already. */
+  constructor(file: PendingFile, memory: SlabMemory, makeDrain: (events: DrainEvents) => Drain, start = 0) {
     this.#file = file;
+    this.#length = start;
     this.#queue = new SlabQueue(slabRing(memory), (slab, length) => this.drain.submit(slab, length));
     this.drain = makeDrain({
       released: (slab) => {

@@ -1,10 +1,12 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LocalDrain } from '../../../src/storage/node/local-drain.js';
 import type { H4Error } from '../../../src/utils/error.js';
 import { rejection } from '../rejection.js';
+import { useTempFolder } from './temp-folder.js';
 
 const MIB = 1024 * 1024;
+const temp = useTempFolder();
 let fd = -1;
 
 function drainTo(path: string, writeBehind = false) {
@@ -49,6 +51,34 @@ describe('LocalDrain', () => {
     expect(await rejection(drain.finish())).toBe(error);
     expect(failures).toEqual([error]);
     expect(released).toEqual([]);
+    await drain.stop();
+  });
+
+  it('never believes a disk that has failed to synchronise once', async () => {
+    // Everything can be written to /dev/null, but it cannot be synchronised.
+    const { drain, failures } = drainTo('/dev/null');
+    await drain.submit(0, 100);
+    const error = await rejection(drain.sync());
+
+    expect(error.code).toBe('H4_WRITE');
+    expect(await rejection(drain.sync())).toBe(error);
+    expect(await rejection(drain.finish())).toBe(error);
+    expect(failures).toEqual([error]);
+    await drain.stop();
+  });
+
+  it('writes from where it is told to start', async () => {
+    const path = temp('resumed');
+    writeFileSync(path, 'before');
+    fd = openSync(path, 'r+');
+    const memory = { buffer: new ArrayBuffer(8), slabBytes: 8 };
+    new Uint8Array(memory.buffer).set(Buffer.from('!after'));
+    const target = { fd, path, writeBehind: false, start: 6 };
+    const drain = new LocalDrain(target, memory, { released: () => undefined, failed: () => undefined });
+    await drain.submit(0, 6);
+    await drain.sync();
+
+    expect(readFileSync(path, 'utf8')).toBe('before!after');
     await drain.stop();
   });
 
