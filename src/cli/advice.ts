@@ -6,7 +6,7 @@ import { ERROR_CODES, type ErrorCode, type ErrorKind } from '../utils/error-code
 
 const CUT_OFF =
   'The recording was cut off. What is whole is still readable; if the original is complete, copy it again.';
-const LEGACY = 'This version reads legacy files only with inspect and verify.';
+const LEGACY = 'Read it with the software that wrote it: the coding of its blocks was never published.';
 const NEWER = 'The file may come from newer software: update harmony4.';
 const NOT_WRITTEN_SO =
   'The file is not as it was written. Compare it with another copy, and do not rely on what it says until then.';
@@ -24,7 +24,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   H4_VERI_MISSING: 'Nothing in an old file without VERI tells accidents: keep the hash of the file elsewhere.',
   H4_META_MISSING: 'The reference engine is assumed, as the original software did.',
   H4_META_NOT_JCS: 'It is readable all the same; another writer formats its JSON differently.',
-  H4_KEY_MISSING: 'What is masked or encrypted can be read only with its key.',
+  H4_KEY_MISSING: 'What is masked or encrypted can be read only with its key (--key-file).',
   H4_KEY_WRONG: 'Use the key with which this recording was made.',
   H4_ENGINE_UNKNOWN: 'Use the engine with which this recording was made, with exactly that fingerprint.',
   H4_RANGE_REDACTED: 'Redacted content is gone for good. --from and --to extract what lies around it.',

@@ -3,6 +3,7 @@
  * shell, and none of them reads a clock, an environment variable or a stream of the process by itself.
  */
 import type { Readable } from 'node:stream';
+import type { HttpOptions } from '../storage/http/settings.js';
 import { createPaint, type Paint, plainPaint } from './paint.js';
 import { type OutputStream, Printer } from './render.js';
 
@@ -11,11 +12,15 @@ export interface CliIo {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds that never go back; for progress only. */
+  /** Milliseconds that never go back; for progress, and for when live input arrived. */
   readonly now: () => number;
+  /** Microseconds since 1970, UTC, as the system believes them to be. Absent: nothing is claimed about the time of day. */
+  readonly utcMicros?: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Aborted, with an `Interruption` as its reason, when the user wants to stop. */
   readonly signal: AbortSignal;
+  /** How requests for remote files are made; tests shorten the waits. */
+  readonly http?: HttpOptions;
   /** What the user types to start this program: `harmony4`, or `node dist/cli/main.js` in a checkout. */
   readonly command: string;
 }

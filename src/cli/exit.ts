@@ -51,7 +51,9 @@ export interface Failure {
 
 /** What was thrown, in terms of the command line; `verb` is the command whose help a usage error points to. */
 export function failureOf(thrown: unknown, signal: AbortSignal, command: string, verb?: string): Failure {
-  if (signal.aborted && signal.reason instanceof Interruption) {
+  // A live recording that could not be closed is more than an interruption, and it has left a file behind.
+  const isUnclosed = isH4Error(thrown) && 'durable_records' in thrown.detail;
+  if (signal.aborted && signal.reason instanceof Interruption && !isUnclosed) {
     const { exitCode, message } = signal.reason;
     return { code: 'H4_CANCELLED', message: `${message}; no unfinished file was left behind`, exit_code: exitCode };
   }

@@ -1,19 +1,20 @@
 /**
- * Where a command reads from: a path, or `-` for standard input. Commands that need to move about in a container get a
- * source; what can only be read once, standard input, a pipe or a character device, is first laid into a temporary file,
- * never into memory.
+ * Where a command reads from: a path, an http or https address, or `-` for standard input. Commands that need to move about
+ * in a container get a source; what can only be read once, standard input, a pipe or a character device, is first laid into
+ * a temporary file, never into memory.
  */
-import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ByteSource, HashingSource } from '../container/io/io.js';
+import type { ByteSource } from '../container/io/io.js';
+import { addressName } from '../storage/http/address.js';
 import { openFileSource } from '../storage/node/file-source.js';
-import { explain, hasErrorCode, systemFailure } from '../storage/node/system-error.js';
+import { hasErrorCode } from '../storage/node/system-error.js';
 import { H4Error } from '../utils/error.js';
 import type { Context } from './context.js';
-import { createTemporaryFolder } from './temporary.js';
+import { isRemote, openRemote } from './remote.js';
+import { openSpooled } from './spool.js';
 import { printable } from './text.js';
 
 export const STDIN = '-';
@@ -21,18 +22,26 @@ export const STDIN = '-';
 /** Paths under which systems have standard input. */
 const STDIN_PATHS: ReadonlySet<string> = new Set(['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']);
 
-/** What messages call an input. */
+const ADDRESS = /^(https?|s3):\/\//i;
+
+/** What results call an input: as it was typed, but of an address never what may be secret in it. */
+export function resultName(file: string): string {
+  return ADDRESS.test(file) ? addressName(file) : file;
+}
+
+/** What messages call an input: of an address never what may be secret in it, its password and its query. */
 export function inputName(file: string): string {
+  if (ADDRESS.test(file)) return printable(addressName(file));
   return file === STDIN ? 'standard input' : printable(file);
 }
 
-/** Refuses what looks like an address: a file of that name is still reachable as `./http:...`. */
+/** Refuses what looks like an address where only a file can be read: a file of that name is still reachable as `./http:...`. */
 export function assertLocal(file: string): void {
-  const scheme = /^(https?|s3):\/\//i.exec(file)?.[1];
+  const scheme = ADDRESS.exec(file)?.[1];
   if (scheme !== undefined) {
     throw new H4Error(
       'H4_PARAM',
-      `Cannot read ${file}: remote files (${scheme}:) are not read yet; download it and give its path`,
+      `Cannot read ${inputName(file)}: remote files (${scheme}:) are not read yet; download it and give its path`,
     );
   }
 }
@@ -53,6 +62,7 @@ export interface InputOptions {
 
 /** Opens FILE for positioned reads. Whoever opens it closes it. */
 export async function openInput(file: string, context: Context, options: InputOptions = {}): Promise<ByteSource> {
+  if (isRemote(file)) return openRemote(file, inputName(file), context, options);
   assertLocal(file);
   if (file === STDIN) return openSpooled(() => readStdin(context), inputName(file), context);
   const stats = await stat(file).catch(() => undefined);
@@ -65,7 +75,7 @@ export async function openInput(file: string, context: Context, options: InputOp
 }
 
 /** A pipe or a device as a stream that ends with an error when the user interrupts. */
-function readStream(file: string, { io }: Context): Readable {
+export function readStream(file: string, { io }: Context): Readable {
   io.signal.throwIfAborted();
   const stream = createReadStream(file);
   const release = (): void => void releaseReader(file, stream);
@@ -86,24 +96,6 @@ async function releaseReader(file: string, stream: Readable): Promise<void> {
       if (!hasErrorCode(error, 'ENXIO')) return;
       await sleep(10);
     }
-  }
-}
-
-async function openSpooled(openStream: () => Readable, name: string, context: Context): Promise<HashingSource> {
-  const folder = await createTemporaryFolder();
-  try {
-    const path = folder.file('input');
-    await pipeline(openStream(), createWriteStream(path, { mode: 0o600 }), { signal: context.io.signal });
-    const source = await openFileSource(path);
-    return {
-      size: source.size,
-      read: (start, end, signal) => source.read(start, end, signal),
-      sha256: (start, end, signal) => source.sha256(start, end, signal),
-      close: () => source.close().finally(() => folder.remove()),
-    };
-  } catch (thrown) {
-    await folder.remove();
-    throw new H4Error('H4_IO', `Cannot read ${name}: ${explain(systemFailure(thrown))}`, { cause: thrown });
   }
 }
 

@@ -27,6 +27,7 @@ process.exitCode = await run(process.argv.slice(2), {
   stderr: process.stderr,
   env: process.env,
   now: () => performance.now(),
+  utcMicros: () => Date.now() * 1000,
   randomBytes,
   signal: controller.signal,
   command: commandOf(process.argv[1] ?? 'harmony4'),

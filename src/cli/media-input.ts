@@ -90,7 +90,7 @@ async function streamInput(stream: Readable, what: string): Promise<MediaInput> 
 }
 
 /** The pieces of a stream; what goes wrong with it is `H4_IO`. */
-async function* readableBytes(stream: Readable, what: string): AsyncGenerator<Uint8Array, void> {
+export async function* readableBytes(stream: Readable, what: string): AsyncGenerator<Uint8Array, void> {
   try {
     for await (const piece of stream) yield piece as Uint8Array;
   } catch (thrown) {

@@ -11,14 +11,12 @@ const VERBS: ReadonlySet<string> = new Set([
   'engine',
   'keygen',
   'mask',
-  'recover',
   'redact',
   'serve',
   'sign',
   'token',
   'tokens',
   'unmask',
-  'upgrade',
 ]);
 
 /** Adds the verbs that are not there yet. No help shows them. */

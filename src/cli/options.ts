@@ -27,6 +27,15 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
   };
 }
 
+/** A decimal number in `[min, max]`: `10`, `0.5`. */
+export function decimal(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
+  };
+}
+
 export function byteCount(min: number, max: number): (text: string) => number {
   return asArgument((text) => {
     const bytes = parseBytes(text);

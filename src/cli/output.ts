@@ -39,11 +39,15 @@ export async function writeOutput<Result>(
       throw error;
     }
   } catch (error) {
-    if (!isH4Error(error, 'H4_EXISTS')) throw error;
-    // The advice of the storage is for programs; that of the command line, which follows, names the option.
-    const message = error.message.replace(/; remove it, or ask for (?:it to be overwritten|overwriting)$/, '');
-    throw new H4Error('H4_EXISTS', message, { detail: error.detail, cause: error });
+    throw withoutProgramAdvice(error);
   }
+}
+
+/** The advice of the storage on `H4_EXISTS` is for programs; that of the command line, which follows, names the option. */
+export function withoutProgramAdvice(error: unknown): unknown {
+  if (!isH4Error(error, 'H4_EXISTS')) return error;
+  const message = error.message.replace(/; remove it, or ask for (?:it to be overwritten|overwriting)$/, '');
+  return new H4Error('H4_EXISTS', message, { detail: error.detail, cause: error });
 }
 
 async function openOutput(file: string, options: OutputOptions, context: Context): Promise<ByteSink> {
@@ -62,7 +66,7 @@ async function openOutput(file: string, options: OutputOptions, context: Context
   }
 }
 
-async function isSameFile(a: string, b: string): Promise<boolean> {
+export async function isSameFile(a: string, b: string): Promise<boolean> {
   const [left, right] = await Promise.all([a, b].map((file) => stat(file, { bigint: true }).catch(() => undefined)));
   return left !== undefined && left.dev === right?.dev && left.ino === right.ino;
 }

@@ -1,25 +1,58 @@
-/** Opens a container for the commands that seek and decode: records with an index, and engines to decode them. */
+/** Opens a container for the commands that seek and decode: with records and an index, or a legacy file without them. */
 import { builtinEngines } from '../compression/index.js';
+import { legacyEngine } from '../compression/legacy.js';
 import type { ByteSource } from '../container/io/io.js';
+import { LegacyReader } from '../container/legacy-reader.js';
 import { H4MKReader } from '../container/reader.js';
 import { H4Error, isH4Error } from '../utils/error.js';
-import { FileWalker } from './walk.js';
 
-/** Opens the recording in `source` with the engines that are built in. */
-export async function openRecording(source: ByteSource, signal: AbortSignal): Promise<H4MKReader> {
-  try {
-    return await H4MKReader.open(source, { engines: builtinEngines(), signal });
-  } catch (error) {
-    if (!isH4Error(error, 'H4_ENGINE_UNKNOWN') || (await new FileWalker(source).firstTag()) === 'TOKN') throw error;
-    // No engine helps with a file that has no records: the advice is another one.
-    throw new H4Error(error.code, error.message, { detail: { form: 'legacy' }, cause: error });
-  }
+export type OpenedContainer =
+  | { readonly form: 'records'; readonly reader: H4MKReader }
+  | { readonly form: 'legacy'; readonly reader: LegacyReader };
+
+/** Opens a recording with the engines that are built in. */
+export function openRecording(source: ByteSource, signal: AbortSignal): Promise<H4MKReader> {
+  return H4MKReader.open(source, { engines: builtinEngines(), signal });
 }
+
+/** Opens whatever is in `source`. `key` unmasks a legacy file. */
+export async function openContainer(
+  source: ByteSource,
+  signal: AbortSignal,
+  key?: Uint8Array,
+): Promise<OpenedContainer> {
+  const reader = await openRecording(source, signal).catch((error: unknown) => {
+    // Asked for as a recording, which costs no read more for those that are.
+    if (isH4Error(error) && error.detail['form'] === 'legacy') return undefined;
+    throw error;
+  });
+  if (reader === undefined) {
+    const masterKey = key === undefined ? {} : { masterKey: key };
+    return { form: 'legacy', reader: await LegacyReader.open(source, { decode: legacyEngine, signal, ...masterKey }) };
+  }
+  if (key !== undefined) {
+    throw new H4Error(
+      'H4_PARAM',
+      'Cannot use a key: this version unmasks legacy files only, and this is a recording with records',
+    );
+  }
+  return { form: 'records', reader };
+}
+
+/** The one track of a legacy file. */
+export const LEGACY_TRACK = 0;
 
 /** Refuses a track that the recording does not have, and names those that it has. */
 export async function assertTrack(reader: H4MKReader, track: number, signal: AbortSignal): Promise<void> {
   const ids = (await reader.tracks(signal)).map(({ id }) => id);
   if (!ids.includes(track)) {
     throw new H4Error('H4_PARAM', `There is no track ${track}: the recording has ${ids.join(', ') || 'none'}`);
+  }
+}
+
+/** Refuses any track but the one of a legacy file. */
+export function assertLegacyTrack(track: number): void {
+  if (track !== LEGACY_TRACK) {
+    throw new H4Error('H4_PARAM', `There is no track ${track}: a legacy file has one, ${LEGACY_TRACK}`);
   }
 }

@@ -8,7 +8,9 @@ import { addDemo } from './commands/demo.js';
 import { addExport } from './commands/export.js';
 import { addExtract } from './commands/extract.js';
 import { addInspect } from './commands/inspect.js';
+import { addRecover } from './commands/recover.js';
 import { addSeek } from './commands/seek.js';
+import { addUpgrade } from './commands/upgrade.js';
 import { addVerify } from './commands/verify.js';
 import { type CliIo, type Context, createContext } from './context.js';
 import { EXIT, failureOf, printFailure } from './exit.js';
@@ -23,6 +25,8 @@ const ADD_BY_NAME: Readonly<Record<string, AddVerb>> = {
   seek: addSeek,
   export: addExport,
   extract: addExtract,
+  recover: addRecover,
+  upgrade: addUpgrade,
   demo: addDemo,
 };
 const VERB_NAMES = Object.keys(ADD_BY_NAME);

@@ -46,7 +46,10 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
       'DEFAULT_LIMITS',
     ],
   ],
-  './storage': ['createMemorySource', 'createMemorySink', 'createDiscardSink', 'createCountingSource'],
+  './storage': [
+    ...['createMemorySource', 'createMemorySink', 'createDiscardSink', 'createCountingSource'],
+    ...['openHttpSource', 'createCachedSource'],
+  ],
   './storage/node': [],
 };
 

@@ -1,12 +1,13 @@
 /** Every example of the help texts and of docs/reference/cli.md is run, in order, on real files. */
 
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { LEGACY_KEY, maskedLegacyFile, whole as legacyFile } from '../support/legacy.js';
 import { cli, jsonOf } from './support/harness.js';
 import { flipped, mp4, temporaryFolder, recording, TEN_BLOCKS } from './support/files.js';
 import { runProcess, runShell } from './support/process.js';
 
-const VERBS = ['inspect', 'verify', 'seek', 'export', 'extract', 'demo'];
+const VERBS = ['inspect', 'verify', 'seek', 'export', 'extract', 'upgrade', 'recover', 'demo'];
 const page = new URL('../../docs/reference/cli.md', import.meta.url);
 
 interface Example {
@@ -42,7 +43,12 @@ beforeAll(async () => {
   const live = await recording(TEN_BLOCKS);
   await folder.write('live.h4mk', live);
   await folder.write('cut.h4mk', live.slice(0, -10));
+  await mkdir(folder.path('archive'));
+  await folder.write('archive/recording.h4mk', whole);
   await folder.write('changed.h4mk', flipped(whole, 2_000_000));
+  await folder.write('old.h4mk', legacyFile);
+  await folder.write('masked.h4mk', maskedLegacyFile);
+  await writeFile(folder.path('masked.key'), LEGACY_KEY, { mode: 0o600 });
 });
 
 async function runAll(examples: readonly Example[]): Promise<void> {
@@ -96,6 +102,10 @@ describe('the page', () => {
       ['seek', file, '1s'],
       ['export', folder.path('clip.mp4'), '-o', folder.path('fields.h4mk'), '--force'],
       ['extract', file, '-o', folder.path('fields.bin'), '--force'],
+      ['upgrade', folder.path('old.h4mk'), '-o', folder.path('fields-new.h4mk'), '--force'],
+      ['extract', folder.path('old.h4mk'), '-o', folder.path('fields.bin'), '--force'],
+      ['recover', folder.path('cut.h4mk'), '-o', folder.path('fields-cut.h4mk'), '--force'],
+      ['inspect', folder.path('old.h4mk'), '--records', '--limit', '1'],
       ['inspect', file, '--records', '--limit', '1'],
       ['inspect', file, '--chunks', '--limit', '1'],
     ]) {

@@ -5,7 +5,7 @@ import { cli, jsonOf } from './support/harness.js';
 import { TEN_BLOCKS, noise, recording, temporaryFolder } from './support/files.js';
 
 const folder = temporaryFolder();
-const VERBS = ['inspect', 'verify', 'seek', 'export', 'extract', 'demo'];
+const VERBS = ['inspect', 'verify', 'seek', 'export', 'extract', 'recover', 'upgrade', 'demo'];
 
 function broken(code: string): Writable {
   const stream = new Writable({
@@ -70,7 +70,7 @@ describe('usage errors', () => {
   });
 
   test.each([
-    ...['clip', 'redact', 'recover', 'upgrade', 'keygen', 'sign', 'engine', 'tokens', 'mask', 'unmask'],
+    ...['clip', 'redact', 'keygen', 'sign', 'engine', 'tokens', 'mask', 'unmask'],
     ...['doctor', 'token', 'serve'],
   ])('say of %s that this version does not have it yet', async (verb) => {
     for (const argv of [[verb], [verb, 'x', '--out', 'y'], [verb, '--help'], ['help', verb]]) {
@@ -91,7 +91,6 @@ describe('usage errors', () => {
     ['export', '--signer', 'does not have that option yet'],
     ['export', '--mask', 'does not have that option yet'],
     ['export', '--encrypt', 'does not have that option yet'],
-    ['export', '--live', 'does not have that option yet'],
     ['export', '--redactable', 'does not have that option yet'],
   ])('say of %s %s that it is not there yet', async (verb, flag, why) => {
     for (const argv of [[flag], [`${flag}=x`], [flag, 'x', 'file'], ['file', flag]]) {
@@ -125,7 +124,7 @@ describe('usage errors', () => {
   });
 
   test('are broken into lines on a terminal only', async () => {
-    const address = 'https://example.com/a/very/long/path/to/a/recording.h4mk';
+    const address = 's3://example.com/a/very/long/path/to/a/recording.h4mk';
     const wide = await cli(['inspect', address]);
     expect(wide.stderr.trimEnd().split('\n')).toHaveLength(1);
     const narrow = await cli(['inspect', address], { tty: ['stderr'], columns: 60, env: { NO_COLOR: '1' } });
@@ -142,15 +141,16 @@ describe('usage errors', () => {
 
 describe('addresses', () => {
   test.each([
-    ['inspect', []],
-    ['verify', []],
-    ['seek', ['0']],
-    ['export', ['-o', '-']],
-    ['extract', ['-o', '-']],
-  ])('%s refuses them clearly', async (verb, rest) => {
-    for (const address of ['http://x/y.h4mk', 'HTTPS://x/y', 's3://bucket/key']) {
-      const { code, stderr } = await cli([verb, address, ...rest]);
+    ['inspect', [], ['s3://bucket/key']],
+    ['verify', [], ['s3://bucket/key']],
+    ['seek', ['0'], ['s3://bucket/key']],
+    ['extract', ['-o', '-'], ['s3://bucket/key']],
+    ['export', ['-o', '-'], ['http://x/y.h4mk', 'HTTPS://x/y', 's3://bucket/key']],
+  ])('%s refuses clearly those that it cannot read', async (verb, rest, addresses) => {
+    for (const address of addresses) {
+      const { code, stderr } = await cli([verb, `${address}?token=secret`, ...rest]);
       expect([code, stderr.includes('are not read yet; download it and give its path')]).toEqual([2, true]);
+      expect(stderr).not.toContain('secret');
     }
   });
 });

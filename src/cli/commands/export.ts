@@ -7,18 +7,18 @@ import { ZERO_UID, contentUid } from '../../container/meta.js';
 import type { FrameRate } from '../../tokenizers/frame-clock.js';
 import { toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
-import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit.js';
+import { exportFields, printExport } from '../export-view.js';
 import { type ImportPlan, type ImportResult, exportParameters, importOpaque } from '../importer.js';
 import { inputName } from '../input.js';
+import { exportLive } from '../live/live-export.js';
 import { type MediaInput, openMediaInput } from '../media-input.js';
 import { OPAQUE_MEDIA_TYPE, sniffMediaType } from '../media-type.js';
 import { refuseOptions } from '../not-yet.js';
-import { byteCount, frameRate, hexUid, integer } from '../options.js';
+import { byteCount, decimal, frameRate, hexUid, integer } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
 import { Progress } from '../progress.js';
-import { printable } from '../text.js';
 import { type AddVerb, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 
 const ENGINES = ['auto', 'stored', 'reference', 'core'] as const;
@@ -33,6 +33,10 @@ export interface ExportOptions {
   readonly signable?: boolean;
   readonly uid?: string;
   readonly opaque?: boolean;
+  readonly live?: boolean;
+  readonly resume?: boolean;
+  readonly indexRecords?: number;
+  readonly indexSeconds?: number;
   readonly force?: boolean;
   readonly progress: boolean;
 }
@@ -42,13 +46,21 @@ const MIN_BLOCK_BYTES = 64 * KiB;
 const MAX_BLOCK_BYTES = 8 * KiB * KiB;
 const UID_BYTES = 16;
 
+const INDEX_RECORDS = 256;
+const INDEX_SECONDS = 10;
+const MIN_INDEX_SECONDS = 0.01;
+const MAX_INDEX_SECONDS = 24 * 60 * 60;
+
 export const addExport: AddVerb = (program, context, done) => {
   const command = program
     .command('export')
     .summary('make a container from a file or a stream')
     .description(
       'Cuts IN into timed blocks and writes them as a recording. The same input and the same parameters give the ' +
-        'same bytes. IN may be - or a pipe; OUT appears under its name only when it is whole.',
+        'same bytes. IN may be - or a pipe; OUT appears under its name only when it is whole.\n\n' +
+        'With --live OUT grows under its own name and can be read meanwhile. At every index point all of it is synchronised ' +
+        'to the disk (fsync) before OUT.tail and, with --json, a line on stdout name it. A crash can lose nothing that ' +
+        'an index point has acknowledged, and at most the last N records or S seconds, whichever is less.',
     )
     .argument('<IN>', 'any file, or - for standard input')
     .requiredOption('-o, --output <OUT>', 'the H4MK file to write, or - for standard output')
@@ -71,16 +83,32 @@ export const addExport: AddVerb = (program, context, done) => {
     .option('--signable', 'give it a uid of its own, so that it can be signed later; reads a file twice')
     .option('--uid <HEX>', 'the uid, 32 hex digits', hexUid)
     .option('--opaque', 'take the input as bytes without looking into it (the only way so far)')
+    .option('--live', 'record what comes from - or a pipe: index points, fsync, sidecar OUT.tail; Ctrl-C closes it')
+    .option(
+      '--index-records <N>',
+      `with --live: an index point after N blocks (default: ${INDEX_RECORDS})`,
+      integer(1, 1_000_000),
+    )
+    .option(
+      '--index-seconds <S>',
+      `with --live: and at the latest S seconds after something has arrived (default: ${INDEX_SECONDS})`,
+      decimal(MIN_INDEX_SECONDS, MAX_INDEX_SECONDS),
+    )
+    .option('--resume', 'with --live: if OUT is a recording that was cut off, go on with it')
     .option('-f, --force', 'overwrite OUT')
     .option(...NO_PROGRESS_OPTION)
     .option(...JSON_OPTION)
     .addHelpText('after', examples(context, EXAMPLES))
-    .action(async (input: string, options: ExportOptions) => done(await exportMedia(input, options, context)));
-  refuseOptions(
-    command,
-    ['signer', 'mask', 'encrypt', 'live', 'redactable'],
-    'this version does not have that option yet',
-  );
+    .action(async (input: string, options: ExportOptions) => {
+      // Live blocks have the time of their arrival, unless somebody asks for that of frames.
+      const isRateGiven = command.getOptionValueSource('fpsHint') === 'cli';
+      done(
+        await (options.live === true
+          ? live(input, options, isRateGiven, context)
+          : exportMedia(input, options, context)),
+      );
+    });
+  refuseOptions(command, ['signer', 'mask', 'encrypt', 'redactable'], 'this version does not have that option yet');
 };
 
 const EXAMPLES = [
@@ -89,20 +117,25 @@ const EXAMPLES = [
   'export clip.mp4 -o signable.h4mk --signable',
   'export - -o stdin.h4mk < clip.mp4',
   'export clip.mp4 -o - | sha256sum',
+  'export - -o camera.h4mk --live < clip.mp4',
 ];
 
 /** Writes IN as a container to OUT. Resolves to 0 when it stands there whole. */
 export async function exportMedia(file: string, options: ExportOptions, context: Context): Promise<number> {
   assertUidChoice(options);
+  if (options.indexRecords !== undefined || options.indexSeconds !== undefined) {
+    throw new H4Error('H4_PARAM', 'Index points are for recordings that grow: use --index-... together with --live');
+  }
+  if (options.resume === true) {
+    throw new H4Error('H4_PARAM', 'Only a live recording can be gone on with: use --resume together with --live');
+  }
   const input = await openMediaInput(file, context);
   try {
-    const mediaType = sniffMediaType(input.head);
     const plan: ImportPlan = {
-      engine: chooseEngine(options.engine, mediaType),
+      ...planFor(options.engine, input.head),
       blockSize: options.blockSize,
       gop: options.gop,
       fpsHint: options.fpsHint,
-      mediaType: mediaType ?? OPAQUE_MEDIA_TYPE,
     };
     const progress = new Progress(context, {
       label: `exporting ${inputName(file)}`,
@@ -120,6 +153,39 @@ export async function exportMedia(file: string, options: ExportOptions, context:
   } finally {
     await input.close();
   }
+}
+
+/** Records IN to OUT while it comes. Resolves to 0 when the recording is closed. */
+async function live(file: string, options: ExportOptions, isRateGiven: boolean, context: Context): Promise<number> {
+  assertUidChoice(options);
+  if (options.resume === true && (options.force === true || options.uid !== undefined)) {
+    throw new H4Error('H4_PARAM', '--resume goes on with OUT as it is: it does not go with --force or --uid');
+  }
+  const { output, engine, blockSize, gop, uid, progress } = options;
+  // Told now, not when the first bytes have come.
+  if (engine !== 'auto') planFor(engine, new Uint8Array(0));
+  const result = await exportLive(
+    file,
+    {
+      ...{ output, blockSize, gop, progress },
+      force: options.force === true,
+      resume: options.resume === true,
+      engineFor: (head) => planFor(engine, head),
+      indexRecords: options.indexRecords ?? INDEX_RECORDS,
+      indexSeconds: options.indexSeconds ?? INDEX_SECONDS,
+      ...(isRateGiven ? { frameRate: options.fpsHint } : {}),
+      ...(uid === undefined ? {} : { uid }),
+    },
+    context,
+  );
+  if (context.json) await context.out.json({ event: 'closed', ...exportFields(output, result) });
+  else await printExport(output, result, context.out);
+  return EXIT.done;
+}
+
+function planFor(engine: EngineChoice, head: Uint8Array): Pick<ImportPlan, 'engine' | 'mediaType'> {
+  const mediaType = sniffMediaType(head);
+  return { engine: chooseEngine(engine, mediaType), mediaType: mediaType ?? OPAQUE_MEDIA_TYPE };
 }
 
 function assertUidChoice({ signable, uid }: ExportOptions): void {
@@ -161,18 +227,6 @@ async function print(output: string, result: ImportResult, context: Context): Pr
   const { json, err } = context;
   const isPiped = output === STDOUT;
   const out = isPiped ? err : context.out;
-  const { size, bytes, source, uid } = result;
-  const { engine, engine_id } = result.engine;
-  const [root, file_id] = [toHex(result.root), toHex(result.fileId)];
-  if (json) return out.json({ file: output, bytes, records: size, root, file_id, uid, engine, engine_id, source });
-  if (isPiped) return;
-  const share = source.bytes === undefined || source.bytes === 0 ? 1 : bytes / source.bytes;
-  await out.line(out.paint('bold', printable(output)));
-  await out.field('size', `${formatExactBytes(bytes)}, ${(share * 100).toFixed(1)} % of the input`);
-  await out.field('records', String(size));
-  await out.field('engine', `${engine} (${engine_id})`);
-  await out.field('media type', source.media_type ?? OPAQUE_MEDIA_TYPE);
-  await out.field('uid', uid);
-  await out.field('root', root);
-  await out.field('file_id', file_id);
+  if (json) return out.json(exportFields(output, result));
+  if (!isPiped) await printExport(output, result, out);
 }

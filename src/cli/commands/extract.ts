@@ -1,24 +1,31 @@
 /** `harmony4 extract`: the media bytes of a track, as they went in, each block verified before a byte of it is written. */
 import { toHex } from '../../utils/bytes.js';
+import { MIN_LEGACY_KEY_BYTES } from '../../container/legacy-mask.js';
+import type { LegacyReader } from '../../container/legacy-reader.js';
+import type { ByteSource } from '../../container/io/io.js';
 import type { H4MKReader } from '../../container/reader.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
-import { formatTime, originalMicros } from '../durations.js';
+import { MICROSECONDS, type TimeScale, formatTime, originalMicros } from '../durations.js';
 import { EXIT, printWarning } from '../exit.js';
-import { type Extraction, type Extracted, extractTrack, planExtraction } from '../extractor.js';
+import { type Extracted, extractTrack, planExtraction } from '../extractor.js';
 import { inputName, openInput } from '../input.js';
+import { KEY_FILE_OPTION, readKeyFile } from '../key-file.js';
+import { extractBlocks } from '../legacy-extractor.js';
 import { integer, time } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
 import { Progress } from '../progress.js';
-import { assertTrack, openRecording } from '../recording.js';
+import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openContainer } from '../recording.js';
 import { printable } from '../text.js';
-import { type AddVerb, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
+import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 
 export interface ExtractOptions {
   readonly output: string;
   readonly track?: number;
   readonly from?: number;
   readonly to?: number;
+  readonly keyFile?: string;
+  readonly allowFullRead?: boolean;
   readonly force?: boolean;
   readonly progress: boolean;
 }
@@ -31,14 +38,17 @@ export const addExtract: AddVerb = (program, context, done) => {
     .summary('get the original bytes back')
     .description(
       'Writes the media bytes of one track to OUT. Every block is compared with what its record committed to; a whole ' +
-        'track is also compared with the length and the hash that the recording names. FILE may be -.',
+        'track is also compared with the length and the hash that the recording names. The blocks of a legacy file have only ' +
+        'a CRC, and those of a masked one need --key-file. FILE may be -.',
     )
     .argument('<FILE>', 'the H4MK file, or -')
     .requiredOption('-o, --output <OUT>', 'the file to write, or - for standard output')
     .option('--track <N>', 'the track (default: the seek track of the file)', integer(0, MAX_TRACK))
     .option('--from <TIME>', 'begin at the keyframe at or before this time', time)
     .option('--to <TIME>', 'end before the first block that starts at or after this time', time)
+    .option(...KEY_FILE_OPTION)
     .option('-f, --force', 'overwrite OUT')
+    .option(...FULL_READ_OPTION)
     .option(...NO_PROGRESS_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
@@ -52,33 +62,46 @@ export const addExtract: AddVerb = (program, context, done) => {
     .action(async (file: string, options: ExtractOptions) => done(await extract(file, options, context)));
 };
 
-/** Writes the bytes of a track to OUT. Resolves to 0, or to 3 where the recording has no end and may lack some. */
+/** Writes the bytes of a track to OUT. Resolves to 0, or to 3 where the file may lack some of what was recorded. */
 export async function extract(file: string, options: ExtractOptions, context: Context): Promise<number> {
-  const { signal } = context.io;
-  const source = await openInput(file, context);
+  const { keyFile, allowFullRead = false } = options;
+  const wholeFile = options.from === undefined && options.to === undefined;
+  const key = keyFile === undefined ? undefined : await readKeyFile(keyFile, MIN_LEGACY_KEY_BYTES, context);
+  const source = await openInput(file, context, { allowFullRead, wholeFile });
   try {
-    const reader = await openRecording(source, signal);
-    const { track = reader.info.seekTrack } = options;
-    await assertTrack(reader, track, signal);
-    const plan = await planExtraction(reader, { track, from: options.from, to: options.to }, signal);
-    const progress = new Progress(context, {
-      label: `extracting ${inputName(file)}`,
-      total: plan.bytes,
-      enabled: options.progress,
-    });
-    const output = { force: options.force === true, input: file, hashing: false };
-    const run = { signal, onProgress: (bytes: number) => progress.update(bytes) };
-    const result = await writeOutput(options.output, output, context, (sink) =>
-      extractTrack(reader, plan, sink, run).finally(() => progress.clear()),
-    );
-    await print(options, plan, result, reader, context);
-    return reader.isClosed ? EXIT.done : await sayOpenEnd(context);
+    const { form, reader } = await openContainer(source, context.io.signal, key);
+    const request = { file, source, options, context };
+    return await (form === 'legacy' ? extractLegacy(reader, request) : extractRecords(reader, request));
   } finally {
     await source.close();
   }
 }
 
-async function sayOpenEnd(context: Context): Promise<number> {
+interface Request {
+  readonly file: string;
+  readonly source: ByteSource;
+  readonly options: ExtractOptions;
+  readonly context: Context;
+}
+
+async function extractRecords(reader: H4MKReader, { file, options, context }: Request): Promise<number> {
+  const { signal } = context.io;
+  const { track = reader.info.seekTrack } = options;
+  await assertTrack(reader, track, signal);
+  const plan = await planExtraction(reader, { track, from: options.from, to: options.to }, signal);
+  const progress = new Progress(context, {
+    label: `extracting ${inputName(file)}`,
+    total: plan.bytes,
+    enabled: options.progress,
+  });
+  const output = { force: options.force === true, input: file, hashing: false };
+  const run = { signal, onProgress: (bytes: number) => progress.update(bytes) };
+  const result = await writeOutput(options.output, output, context, (sink) =>
+    extractTrack(reader, plan, sink, run).finally(() => progress.clear()),
+  );
+  const { isWhole } = plan;
+  await print(options, { track, isWhole, scale: reader.info, checks: describeChecks(result) }, result, context);
+  if (reader.isClosed) return EXIT.done;
   await context.out.flush();
   const message =
     'The recording has no end: it is still being written, or was cut off. What is there has been extracted';
@@ -86,21 +109,65 @@ async function sayOpenEnd(context: Context): Promise<number> {
   return EXIT.loss;
 }
 
-async function print(
-  options: ExtractOptions,
-  plan: Extraction,
-  result: Extracted,
-  reader: H4MKReader,
-  context: Context,
-): Promise<void> {
+async function extractLegacy(reader: LegacyReader, { file, source, options, context }: Request): Promise<number> {
+  const { from, to, track = LEGACY_TRACK } = options;
+  assertLegacyTrack(track);
+  const progress = new Progress(context, {
+    label: `extracting ${inputName(file)}`,
+    total: source.size,
+    enabled: options.progress,
+  });
+  const output = { force: options.force === true, input: file, hashing: false };
+  const run = { signal: context.io.signal, onProgress: (bytes: number) => progress.update(bytes) };
+  const result = await writeOutput(options.output, output, context, (sink) =>
+    extractBlocks(reader, { from, to }, sink, run).finally(() => progress.clear()),
+  );
+  const isWhole = from === undefined && to === undefined;
+  const masked = reader.layout.meta.isMasked;
+  const crc = "every block has its CRC, which finds accidents only; 'verify' checks the rest";
+  const checks = masked ? `${crc}; nothing tells whether the key is the right one` : crc;
+  await print(options, { track, isWhole, scale: MICROSECONDS, checks, masked }, result, context);
+  return sayWhatIsMissing(reader, context);
+}
+
+/** A legacy file without META or VERI is readable, but nothing shows that it is all there is. */
+async function sayWhatIsMissing({ layout }: LegacyReader, context: Context): Promise<number> {
+  await context.out.flush();
+  if (layout.metaBytes === undefined) {
+    await printWarning(
+      context,
+      'H4_META_MISSING',
+      'There is no META: blocks were taken to be unmasked run-length pairs',
+    );
+  }
+  if (layout.veri === undefined) {
+    await printWarning(
+      context,
+      'H4_VERI_MISSING',
+      'There is no VERI: nothing shows whether blocks are missing at the end',
+    );
+  }
+  return layout.metaBytes === undefined || layout.veri === undefined ? EXIT.loss : EXIT.done;
+}
+
+interface About {
+  readonly track: number;
+  readonly isWhole: boolean;
+  readonly scale: TimeScale;
+  /** What the bytes were compared with. */
+  readonly checks: string;
+  /** Of legacy files: whether the blocks were unmasked. */
+  readonly masked?: boolean;
+}
+
+async function print(options: ExtractOptions, about: About, result: Extracted, context: Context): Promise<void> {
   const { json, err } = context;
+  const { track, isWhole, scale, checks, masked } = about;
   const isPiped = options.output === STDOUT;
   const out = isPiped ? err : context.out;
   const sha256 = toHex(result.sha256);
-  const micros = (pts: number | undefined): number | null =>
-    pts === undefined ? null : originalMicros(pts, reader.info);
+  const micros = (pts: number | undefined): number | null => (pts === undefined ? null : originalMicros(pts, scale));
   const [start_us, end_us] = [micros(result.startPts), micros(result.endPts)];
-  const { track, isWhole } = plan;
   const { bytes, blocks, matchesSource } = result;
   if (json) {
     return out.json({
@@ -113,6 +180,7 @@ async function print(
       matches_source: matchesSource,
       start_us,
       end_us,
+      ...(masked === undefined ? {} : { unmasked: masked }),
     });
   }
   if (isPiped) return;
@@ -123,11 +191,12 @@ async function print(
   if (options.from !== undefined && start_us !== null && start_us !== options.from) {
     await out.field('', `--from ${formatTime(options.from)} was moved to the keyframe at ${formatTime(start_us)}`);
   }
+  if (masked === true) await out.field('unmasked', 'with the key of --key-file');
   await out.field('sha256', sha256);
-  await out.field('checked', describeChecks(matchesSource));
+  await out.field('checked', checks);
 }
 
-function describeChecks(matchesSource: true | null): string {
+function describeChecks({ matchesSource }: Extracted): string {
   const blocks = 'every block matches its record';
   return matchesSource === true ? `${blocks}, the whole is the source named in the file` : blocks;
 }

@@ -4,7 +4,8 @@ import { HEADER_BYTES } from '../../container/layout.js';
 import { H4Error } from '../../utils/error.js';
 import { type Context, hasUnicode } from '../context.js';
 import { EXIT, printWarning } from '../exit.js';
-import { inputName, openInput } from '../input.js';
+import { inputName, openInput, resultName } from '../input.js';
+import { listBlocks } from '../inspect/block-list.js';
 import { listChunks, type ListOptions } from '../inspect/chunk-list.js';
 import { mapFile } from '../inspect/file-map.js';
 import { dumpFile } from '../inspect/hex-view.js';
@@ -16,7 +17,7 @@ import { printSummary } from '../inspect/summary-view.js';
 import { readTimeScale } from '../inspect/time-scale.js';
 import { integer } from '../options.js';
 import { Progress } from '../progress.js';
-import { type AddVerb, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
+import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 import { FileWalker, isCutOff, isFileFault } from '../walk.js';
 
 const VIEWS = ['chunks', 'records', 'map', 'hex'] as const;
@@ -26,6 +27,7 @@ export interface InspectOptions extends Partial<Record<(typeof VIEWS)[number], b
   readonly at?: number;
   readonly limit?: number;
   readonly ascii?: boolean;
+  readonly allowFullRead?: boolean;
   readonly progress: boolean;
 }
 
@@ -42,7 +44,10 @@ export const addInspect: AddVerb = (program, context, done) => {
     )
     .argument('<FILE>', 'the H4MK file, or -')
     .option('--chunks', 'every chunk: offset, tag, size of the payload, CRC')
-    .option('--records', 'every record: number, mode, track, key, time, duration, position, sizes, offset')
+    .option(
+      '--records',
+      'every record: number, mode, track, key, time, duration, position, sizes, offset (legacy files: every block)',
+    )
     .option('--map', 'a drawn map of the file, and a timeline per track')
     .option('--hex', 'field by field, with the sections of the specification')
     .option(
@@ -56,6 +61,7 @@ export const addInspect: AddVerb = (program, context, done) => {
       integer(0),
     )
     .option('--ascii', 'draw with ASCII characters only')
+    .option(...FULL_READ_OPTION)
     .option(...NO_PROGRESS_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
@@ -83,7 +89,7 @@ interface Inspection {
 /** Shows one view of FILE. Resolves to 0, or to 3 for a recording that was cut off; throws what breaks the file. */
 export async function inspect(file: string, options: InspectOptions, context: Context): Promise<number> {
   const view = chosenView(options);
-  const source = await openInput(file, context);
+  const source = await openInput(file, context, { allowFullRead: options.allowFullRead ?? false, wholeFile: false });
   const progress = new Progress(context, {
     label: `reading ${inputName(file)}`,
     total: source.size,
@@ -124,13 +130,15 @@ function chosenView(options: InspectOptions): View {
 }
 
 async function show(view: View, inspection: Inspection): Promise<void> {
-  const { walker, options, context } = inspection;
+  const { source, walker, options, context } = inspection;
   switch (view) {
     case 'summary':
       return showSummary(inspection);
     case 'chunks':
       return listChunks(walker, await listOptions(walker, options), context);
     case 'records':
+      if (((await walker.firstTag()) ?? 'TOKN') !== 'TOKN')
+        return listBlocks(source, await listOptions(walker, options), context);
       return listRecords(walker, await readTimeScale(walker), await listOptions(walker, options), context);
     case 'map':
       return showMap(inspection);
@@ -156,7 +164,7 @@ async function listOptions(walker: FileWalker, options: InspectOptions, defaultL
 
 async function showSummary({ file, source, context }: Inspection): Promise<void> {
   const summary = await summarize(source, context.io.signal);
-  if (context.json) await context.out.json(summaryJson(file, summary));
+  if (context.json) await context.out.json(summaryJson(resultName(file), summary));
   else await printSummary(context.out, inputName(file), summary);
   if (summary.error !== undefined) throw summary.error;
 }
@@ -167,7 +175,7 @@ async function showMap({ file, walker, options, context, progress }: Inspection)
   const map = await mapFile(walker, mapSizeFor(out.columns, walker.source.size));
   progress.clear();
   if (json) {
-    await out.json(mapJson(file, map, scale));
+    await out.json(mapJson(resultName(file), map, scale));
   } else {
     await out.line(out.paint('bold', inputName(file)));
     const drawing = { columns: out.columns, unicode: options.ascii !== true && hasUnicode(io), paint: out.paint };

@@ -8,6 +8,7 @@ import { H4MKReader } from '../../container/reader.js';
 import { FileWalker, isFileFault } from '../walk.js';
 import { indexedSummary } from './indexed-summary.js';
 import type { Summary } from './summary.js';
+import { withContentBytes } from './legacy-summary.js';
 import { walkedSummary } from './walked-summary.js';
 
 /** Sums up whatever is in `source`; refuses only a file whose header is not that of an H4MK file, or that cannot be read. */
@@ -15,7 +16,11 @@ export async function summarize(source: ByteSource, signal: AbortSignal): Promis
   const walker = new FileWalker(source, { signal });
   await walker.assertHeader();
   const tail = await walker.tail();
-  if (tail?.state !== TAIL_STATE.final || (await walker.firstTag()) !== 'TOKN') return walkedSummary(walker);
+  if (tail?.state !== TAIL_STATE.final || (await walker.firstTag()) !== 'TOKN') {
+    const walked = await walkedSummary(walker);
+    if (walked.legacy === undefined || walked.error !== undefined) return walked;
+    return { ...walked, legacy: await withContentBytes(walked.legacy, source, signal) };
+  }
   try {
     return (await indexedSummary(await H4MKReader.open(source, { signal }), walker)) ?? (await walkedSummary(walker));
   } catch (error) {

@@ -1,5 +1,6 @@
 /** The summary of a file as JSON: times both as PTS of the file and as original microseconds. */
 import { originalMicros } from '../durations.js';
+import { legacyJson } from './legacy-summary.js';
 import { type Summary, extentOf, scaleOf } from './summary.js';
 
 export function summaryJson(file: string, summary: Summary): Record<string, unknown> {
@@ -39,8 +40,4 @@ export function summaryJson(file: string, summary: Summary): Record<string, unkn
     ...(summary.legacy === undefined ? {} : { legacy: legacyJson(summary.legacy) }),
     error: error === undefined ? null : { code: error.code, message: error.message },
   };
-}
-
-function legacyJson({ blocks, blockBytes, meta, hasVeri }: NonNullable<Summary['legacy']>): Record<string, unknown> {
-  return { blocks, block_bytes: blockBytes, meta: meta ?? null, veri: hasVeri };
 }

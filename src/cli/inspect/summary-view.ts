@@ -4,6 +4,7 @@ import { durationMicros, formatTime, originalMicros } from '../durations.js';
 import type { Printer } from '../render.js';
 import { formatTable } from '../table.js';
 import { counted, printable, shortened } from '../text.js';
+import { describeBlocks, printLegacy } from './legacy-summary.js';
 import { type Summary, type TrackSummary, extentOf, scaleOf } from './summary.js';
 
 const ENGINES_AT_HAND: ReadonlySet<string> = new Set(['stored-v1', 'h4ref-geo-v1']);
@@ -15,7 +16,7 @@ export async function printSummary(out: Printer, name: string, summary: Summary)
   await out.field('format', describeForm(summary));
   await out.field('size', formatExactBytes(summary.bytes));
   if (legacy === undefined) await out.field('records', String(summary.records));
-  else await out.field('blocks', `${legacy.blocks}, ${formatBytes(legacy.blockBytes)} as stored`);
+  else await out.field('blocks', describeBlocks(legacy));
   await printTimes(out, summary);
   if (recording !== undefined) await printEngine(out, recording.compression);
   if (recording !== undefined) await out.field('uid', describeUid(recording.uid));
@@ -25,7 +26,7 @@ export async function printSummary(out: Printer, name: string, summary: Summary)
   await printSource(out, summary);
   if (summary.fileId !== undefined) await out.field('file_id', summary.fileId);
   if (summary.statedRoot !== undefined) await out.field('root stated', summary.statedRoot);
-  if (legacy?.meta !== undefined) await printLegacyMeta(out, legacy.meta);
+  if (legacy !== undefined) await printLegacy(out, legacy);
   await printTracks(out, summary);
 }
 
@@ -79,12 +80,6 @@ async function printSource(out: Printer, { source }: Summary): Promise<void> {
   ];
   await out.field('source', parts.join(', '));
   if (sha256 !== undefined) await out.field('sha256', sha256);
-}
-
-async function printLegacyMeta(out: Printer, meta: NonNullable<NonNullable<Summary['legacy']>['meta']>): Promise<void> {
-  for (const [key, value] of Object.entries(meta)) {
-    await out.field(printable(key), printable(typeof value === 'string' ? value : JSON.stringify(value)));
-  }
 }
 
 async function printTracks(out: Printer, summary: Summary): Promise<void> {

@@ -2,8 +2,8 @@
 import type { RecordingInfo, SourceInfo, TrackInfo } from '../../container/meta.js';
 import { type Tokn, tokensOf } from '../../container/tokn.js';
 import type { H4Error } from '../../utils/error.js';
-import type { JsonObject } from '../../utils/json-value.js';
 import { MICROSECONDS, type TimeScale } from '../durations.js';
+import type { LegacySummary } from './legacy-summary.js';
 
 export interface TrackSummary {
   readonly id: number;
@@ -35,13 +35,6 @@ export interface Summary {
   readonly legacy: LegacySummary | undefined;
   /** Why the summary is not that of the whole file. */
   readonly error: H4Error | undefined;
-}
-
-export interface LegacySummary {
-  readonly blocks: number;
-  readonly blockBytes: number;
-  readonly meta: JsonObject | undefined;
-  readonly hasVeri: boolean;
 }
 
 /** From the earliest PTS of a record's tokens to the latest end of one. */

@@ -2,6 +2,7 @@
 import type { ChunkInfo } from '../../container/chunk.js';
 import { HEADER_BYTES, SEEK_HEAD_BYTES, TAIL_STATE, isMediaMode } from '../../container/layout.js';
 import { DEFAULT_LIMITS } from '../../container/limits.js';
+import { LEGACY_DEFAULTS, parseLegacyMeta } from '../../container/legacy-meta.js';
 import { leafHash } from '../../container/merkle.js';
 import { MetaLedger, parseMeta } from '../../container/meta.js';
 import { type Tail, parseTail } from '../../container/tail.js';
@@ -9,7 +10,13 @@ import { toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
 import type { JsonObject } from '../../utils/json-value.js';
 import { type FileWalker, type WalkedRecord, isFileFault } from '../walk.js';
-import { type LegacySummary, type Summary, type TrackSummary, spanOf } from './summary.js';
+import type { LegacySummary } from './legacy-summary.js';
+import { type Summary, type TrackSummary, spanOf } from './summary.js';
+
+/** Of SAFE in a legacy file, which may hold anything, so much is shown. */
+const MAX_SAFE_SHOWN = 4096;
+
+const utf8Lossy = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
 /** Walks the whole file. Its first fault becomes part of the summary. */
 export async function walkedSummary(walker: FileWalker): Promise<Summary> {
@@ -55,7 +62,15 @@ class Tally {
   #hasProof = false;
   #signed = false;
   #seekEntries: number | undefined;
-  #legacy: LegacySummary = { blocks: 0, blockBytes: 0, meta: undefined, hasVeri: false };
+  #legacy: LegacySummary = {
+    blocks: 0,
+    blockBytes: 0,
+    contentBytes: undefined,
+    says: LEGACY_DEFAULTS,
+    meta: undefined,
+    safe: undefined,
+    hasVeri: false,
+  };
 
   constructor(walker: FileWalker) {
     this.#walker = walker;
@@ -99,8 +114,21 @@ class Tally {
     const { blocks, blockBytes } = this.#legacy;
     if (chunk.tag === 'CORE')
       this.#legacy = { ...this.#legacy, blocks: blocks + 1, blockBytes: blockBytes + chunk.size };
-    if (chunk.tag === 'META') this.#legacy = { ...this.#legacy, meta: await this.#json(chunk) };
+    if (chunk.tag === 'META') await this.#legacyMeta(chunk);
+    if (chunk.tag === 'SAFE') {
+      const safe = utf8Lossy(await this.#walker.payload(chunk, MAX_SAFE_SHOWN));
+      this.#legacy = { ...this.#legacy, safe };
+    }
     if (chunk.tag === 'VERI') this.#legacy = { ...this.#legacy, hasVeri: true };
+  }
+
+  async #legacyMeta(chunk: ChunkInfo): Promise<void> {
+    // Where it is refused, nothing is known.
+    this.#legacy = { ...this.#legacy, says: undefined };
+    // Refused by its size before a byte of it is read.
+    const bytes = await this.#walker.payload(chunk, DEFAULT_LIMITS.maxMetaBytes + 1);
+    const says = parseLegacyMeta(bytes, DEFAULT_LIMITS);
+    this.#legacy = { ...this.#legacy, says, meta: says.json };
   }
 
   async #json(chunk: ChunkInfo): Promise<JsonObject> {

@@ -86,7 +86,7 @@ async function printDetails(
 }
 
 /** A file whose form is final has its last TAIL before any chunk that is cut off: what follows is no part of it. */
-function circumstancesOf({ format, bytes }: VerificationReport, offset: number): Circumstances {
+export function circumstancesOf({ format, bytes }: VerificationReport, offset: number): Circumstances {
   return {
     isLegacy: format === 'H4MK v1 legacy',
     ...(format === 'H4MK v1 final' ? { stray: { offset, bytes: bytes - offset } } : {}),

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { encodeChunk } from '../../../src/container/chunk.js';
 import { encodeHeader } from '../../../src/container/header.js';
 import { cli, jsonOf } from '../support/harness.js';
 import { TEN_BLOCKS, noise, recording, temporaryFolder } from '../support/files.js';
@@ -108,13 +107,8 @@ describe('seek FILE PTS', () => {
     expect(stderr).toContain("'noon' is not a time");
   });
 
-  test('refuses a legacy file and says what can be done with it', async () => {
-    const bytes = Buffer.concat([encodeHeader(), encodeChunk('CORE', noise(4))]);
-    const { code, stderr } = await cli(['seek', await folder.write('legacy.h4mk', bytes), '0']);
-    expect([code, stderr.includes('can be inspected and verified only')]).toEqual([1, true]);
-    expect(stderr.split('\n')[1]).toBe('  This version reads legacy files only with inspect and verify.');
-    const extracted = await cli(['extract', folder.path('legacy.h4mk'), '-o', '-']);
-    expect([extracted.code, extracted.stderr]).toEqual([1, stderr]);
-    expect((await cli(['seek', await folder.write('empty.h4mk', encodeHeader()), '0'])).code).toBe(1);
+  test('refuses a file without a chunk', async () => {
+    const { code, stderr } = await cli(['seek', await folder.write('empty.h4mk', encodeHeader()), '0']);
+    expect([code, stderr.includes('H4_NO_RECORDS')]).toEqual([1, true]);
   });
 });

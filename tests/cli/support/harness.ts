@@ -3,6 +3,7 @@
 import { Readable, Writable } from 'node:stream';
 import type { CliIo } from '../../../src/cli/context.js';
 import { run } from '../../../src/cli/run.js';
+import type { HttpOptions } from '../../../src/storage/http/settings.js';
 
 export interface HarnessOptions {
   readonly stdin?: Uint8Array | Readable;
@@ -13,7 +14,12 @@ export interface HarnessOptions {
   readonly signal?: AbortSignal;
   /** What every call of the clock adds, in milliseconds. */
   readonly tick?: number;
+  /** Given instead of that clock. */
+  readonly now?: () => number;
+  readonly utcMicros?: () => number;
   readonly command?: string;
+  /** How requests for remote files are made. */
+  readonly http?: HttpOptions;
   /** Given instead of streams that keep everything. */
   readonly stdout?: Writable;
   readonly stderr?: Writable;
@@ -52,10 +58,12 @@ export async function cli(argv: readonly string[], options: HarnessOptions = {})
     stdout: asStream(options.stdout ?? kept, tty.includes('stdout'), columns),
     stderr: asStream(options.stderr ?? errors, tty.includes('stderr'), columns),
     env: options.env ?? { LANG: 'C.UTF-8' },
-    now: () => (time += tick),
+    now: options.now ?? (() => (time += tick)),
+    ...(options.utcMicros === undefined ? {} : { utcMicros: options.utcMicros }),
     randomBytes: options.randomBytes ?? ((count) => new Uint8Array(count).fill(0xab)),
     signal: options.signal ?? new AbortController().signal,
     command: options.command ?? 'harmony4',
+    ...(options.http === undefined ? {} : { http: options.http }),
   };
   const code = await run(argv, io);
   const bytes = Buffer.concat(kept.chunks);

@@ -1,0 +1,37 @@
+/** What `export` says about the container that it has written. */
+import type { EngineInfo } from '../compression/api/engine.js';
+import type { RecordingSummary } from '../container/builder.js';
+import type { SourceInfo } from '../container/meta.js';
+import { toHex } from '../utils/bytes.js';
+import { formatExactBytes } from './byte-counts.js';
+import { OPAQUE_MEDIA_TYPE } from './media-type.js';
+import type { Printer } from './render.js';
+import { printable } from './text.js';
+
+export interface Exported extends RecordingSummary {
+  readonly uid: string;
+  readonly engine: EngineInfo;
+  readonly source: SourceInfo;
+}
+
+/** The fields of the JSON result. */
+export function exportFields(output: string, result: Exported): Readonly<Record<string, unknown>> {
+  const { size, bytes, source, uid } = result;
+  const { engine, engine_id } = result.engine;
+  const [root, file_id] = [toHex(result.root), toHex(result.fileId)];
+  return { file: output, bytes, records: size, root, file_id, uid, engine, engine_id, source };
+}
+
+export async function printExport(output: string, result: Exported, out: Printer): Promise<void> {
+  const { bytes, source } = result;
+  const { engine, engine_id } = result.engine;
+  const share = source.bytes === undefined || source.bytes === 0 ? 1 : bytes / source.bytes;
+  await out.line(out.paint('bold', printable(output)));
+  await out.field('size', `${formatExactBytes(bytes)}, ${(share * 100).toFixed(1)} % of the input`);
+  await out.field('records', String(result.size));
+  await out.field('engine', `${engine} (${engine_id})`);
+  await out.field('media type', source.media_type ?? OPAQUE_MEDIA_TYPE);
+  await out.field('uid', result.uid);
+  await out.field('root', toHex(result.root));
+  await out.field('file_id', toHex(result.fileId));
+}

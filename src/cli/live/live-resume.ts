@@ -1,0 +1,136 @@
+/**
+ * Going on with a live recording that was cut off, by a crash or a loss of power (h4mk.md 14). What is whole stays; what was
+ * unfinished at the end is cut off. It is refused where going on would tell another history, and then nothing is changed.
+ */
+import { lstat } from 'node:fs/promises';
+import { builtinEngines } from '../../compression/index.js';
+import { H4MKBuilder } from '../../container/builder.js';
+import { CHUNK_HEADER_BYTES } from '../../container/layout.js';
+import type { ClockInfo, TrackInfo } from '../../container/meta.js';
+import { type Resumption, assertResumable, readResumption } from '../../container/recover.js';
+import { type RecoveryScan, scanRecording } from '../../container/recovery-scan.js';
+import { parseTail } from '../../container/tail.js';
+import { openFileSource } from '../../storage/node/file-source.js';
+import { type LiveFileSink, createLiveFileSink } from '../../storage/node/live-file.js';
+import { readSidecar } from '../../storage/node/sidecar.js';
+import type { FrameRate } from '../../tokenizers/frame-clock.js';
+import { H4Error, isH4Error } from '../../utils/error.js';
+import { formatExactBytes } from '../byte-counts.js';
+import type { Context } from '../context.js';
+import { printWarning } from '../exit.js';
+import { printable } from '../text.js';
+import type { ResumedRecording } from './live-recorder.js';
+
+/** A clock that was wrong by centuries must not end a recording. */
+const MAX_PTS = 2 ** 52;
+
+export interface ResumedLive {
+  readonly sink: LiveFileSink;
+  readonly resumed: ResumedRecording;
+  /** As the recording was begun: these count, and not what the command line says now. */
+  readonly settings: { readonly blockSize?: number; readonly gop?: number; readonly frameRate?: FrameRate };
+}
+
+interface Found {
+  readonly scan: RecoveryScan;
+  readonly resumption: Resumption;
+  readonly track: TrackInfo;
+}
+
+/** Opens OUT for going on; undefined where there is no recording yet, so that whatever is there may be replaced. */
+export async function resumeLive(output: string, context: Context): Promise<ResumedLive | undefined> {
+  if ((await lstat(output).catch(() => undefined)) === undefined) return undefined;
+  let found: Found | undefined;
+  let sink: LiveFileSink;
+  try {
+    sink = await createLiveFileSink(output, {
+      resumeAt: async () => {
+        found = await findResumption(output, context);
+        return found.scan.end;
+      },
+    });
+  } catch (error) {
+    // Its writer was stopped before record 0 was whole: nothing of it can be lost.
+    if (!isH4Error(error, 'H4_NO_RECORDS') && !isH4Error(error, 'H4_TOO_SHORT')) throw error;
+    if ((await readSidecar(output)) !== undefined) throw error;
+    return undefined;
+  }
+  if (found === undefined) throw new H4Error('H4_INTERNAL', 'A file was opened for going on, but not looked at');
+  return opened(output, sink, found, context);
+}
+
+async function findResumption(output: string, { io }: Context): Promise<Found> {
+  const source = await openFileSource(output);
+  try {
+    const sidecar = await readSidecar(output);
+    const promised = sidecar === undefined ? undefined : parseTail(sidecar.tailChunk.subarray(CHUNK_HEADER_BYTES));
+    const { signal } = io;
+    const scan = await scanRecording(source, { signal, ...(promised === undefined ? {} : { promised }) });
+    assertResumable(scan, promised);
+    const [track, ...others] = scan.metas.tracks;
+    const [num, den] = scan.metas.info?.timebase ?? [];
+    if (track?.kind !== 'opaque' || others.length > 0 || num !== 1 || den !== 1_000_000) {
+      const message = `Cannot go on with ${printable(output)}: it was not begun by export --live`;
+      throw new H4Error('H4_PARAM', message);
+    }
+    return { scan, resumption: await readResumption(source, scan, { signal }), track };
+  } finally {
+    await source.close();
+  }
+}
+
+async function opened(
+  output: string,
+  sink: LiveFileSink,
+  { scan, resumption, track }: Found,
+  context: Context,
+): Promise<ResumedLive> {
+  try {
+    const { info } = scan.metas;
+    if (info === undefined) throw new H4Error('H4_RECORD0', 'There is no record 0 to go on from');
+    const { engine_id, fingerprint } = info.compression;
+    const engine = builtinEngines().find(engine_id, fingerprint);
+    const builder = H4MKBuilder.resume(sink, resumption, engine);
+    const startPts = goesOnAt(resumption.endPts, scan.metas.clock, context.io.utcMicros?.());
+    const blocks = resumption.state.ledger.totals().find((total) => total.track === track.id)?.records ?? 0;
+    const { records, end, lost } = scan;
+    await tell(output, { records, bytes: end, lostBytes: lost.bytes }, context);
+    const durable = { records, bytes: end, pts: startPts };
+    const { block_size: blockSize, gop, fps_hint: frameRate } = track;
+    return {
+      sink,
+      resumed: { builder, engine: engine.info(), uid: info.uid, startPts, blocks, durable },
+      settings: {
+        ...(blockSize === undefined ? {} : { blockSize }),
+        ...(gop === undefined ? {} : { gop }),
+        ...(frameRate === undefined ? {} : { frameRate }),
+      },
+    };
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+/** The time in which nothing was recorded is part of the recording's time, as far as the clock of this machine tells. */
+function goesOnAt(endPts: number, clock: ClockInfo | undefined, utcMicros: number | undefined): number {
+  // A block of no length ends where it began, and the next one must begin later.
+  const next = endPts + 1;
+  if (clock === undefined || utcMicros === undefined) return next;
+  const now = clock.at_pts + utcMicros - clock.utc_us;
+  return Number.isSafeInteger(now) && now <= MAX_PTS ? Math.max(next, now) : next;
+}
+
+async function tell(
+  output: string,
+  { records, bytes, lostBytes }: { readonly records: number; readonly bytes: number; readonly lostBytes: number },
+  context: Context,
+): Promise<void> {
+  if (context.json) {
+    await context.out.json({ event: 'resumed', records, bytes, lost_bytes: lostBytes });
+    return context.out.flush();
+  }
+  const lost =
+    lostBytes === 0 ? 'nothing was cut off' : `${formatExactBytes(lostBytes)} of what was unfinished are cut off`;
+  await printWarning(context, 'H4_TRUNCATED', `going on with ${printable(output)} after ${records} records; ${lost}`);
+}

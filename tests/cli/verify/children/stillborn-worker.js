@@ -1,0 +1,3 @@
+/** A thread that fails before it has begun. */
+
+throw new Error('stillborn');
