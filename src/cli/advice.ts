@@ -5,7 +5,8 @@
 import { ERROR_CODES, type ErrorCode, type ErrorKind } from '../utils/error-codes.js';
 
 const CUT_OFF =
-  'The recording was cut off. What is whole is still readable; if the original is complete, copy it again.';
+  'The recording was cut off. What is whole is still readable; if the original is complete, copy it again. Else ' +
+  "'{harmony4} recover FILE -o NEW' makes a file of what is whole.";
 const LEGACY = 'Read it with the software that wrote it: the coding of its blocks was never published.';
 const NEWER = 'The file may come from newer software: update harmony4.';
 const NOT_WRITTEN_SO =
@@ -24,7 +25,12 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   H4_VERI_MISSING: 'Nothing in an old file without VERI tells accidents: keep the hash of the file elsewhere.',
   H4_META_MISSING: 'The reference engine is assumed, as the original software did.',
   H4_META_NOT_JCS: 'It is readable all the same; another writer formats its JSON differently.',
-  H4_KEY_MISSING: 'What is masked or encrypted can be read only with its key (--key-file).',
+  H4_KEY_MISSING: 'What is masked or encrypted can be read only with its key.',
+  H4_INNER_DAMAGE:
+    "Compare it with another copy. What stands before the damage: '{harmony4} recover FILE --cut -o NEW'; what stands " +
+    'behind it, extract with --from may still read.',
+  H4_AFTER_END: 'Nothing can follow the end of a recording: record to another file.',
+  H4_ROLLBACK: 'What was once safe is gone: look for another copy before you go on, and keep this one.',
   H4_KEY_WRONG: 'Use the key with which this recording was made.',
   H4_ENGINE_UNKNOWN: 'Use the engine with which this recording was made, with exactly that fingerprint.',
   H4_RANGE_REDACTED: 'Redacted content is gone for good. --from and --to extract what lies around it.',

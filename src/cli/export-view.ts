@@ -4,7 +4,6 @@ import type { RecordingSummary } from '../container/builder.js';
 import type { SourceInfo } from '../container/meta.js';
 import { toHex } from '../utils/bytes.js';
 import { formatExactBytes } from './byte-counts.js';
-import { OPAQUE_MEDIA_TYPE } from './media-type.js';
 import type { Printer } from './render.js';
 import { printable } from './text.js';
 
@@ -25,12 +24,15 @@ export function exportFields(output: string, result: Exported): Readonly<Record<
 export async function printExport(output: string, result: Exported, out: Printer): Promise<void> {
   const { bytes, source } = result;
   const { engine, engine_id } = result.engine;
-  const share = source.bytes === undefined || source.bytes === 0 ? 1 : bytes / source.bytes;
+  const share =
+    source.bytes === undefined || source.bytes === 0
+      ? ''
+      : `, ${((bytes / source.bytes) * 100).toFixed(1)} % of the input`;
   await out.line(out.paint('bold', printable(output)));
-  await out.field('size', `${formatExactBytes(bytes)}, ${(share * 100).toFixed(1)} % of the input`);
+  await out.field('size', `${formatExactBytes(bytes)}${share}`);
   await out.field('records', String(result.size));
   await out.field('engine', `${engine} (${engine_id})`);
-  await out.field('media type', source.media_type ?? OPAQUE_MEDIA_TYPE);
+  if (source.media_type !== undefined) await out.field('media type', source.media_type);
   await out.field('uid', result.uid);
   await out.field('root', toHex(result.root));
   await out.field('file_id', toHex(result.fileId));

@@ -41,7 +41,7 @@ export function assertLocal(file: string): void {
   if (scheme !== undefined) {
     throw new H4Error(
       'H4_PARAM',
-      `Cannot read ${inputName(file)}: remote files (${scheme}:) are not read yet; download it and give its path`,
+      `Cannot read ${inputName(file)}: this reads no ${scheme}: address; download it and give its path`,
     );
   }
 }

@@ -29,6 +29,9 @@ export async function readKeyFile(file: string, minBytes: number, context: Conte
   }
   const text = Buffer.from(content).toString('latin1').trimEnd();
   // A key of random bytes that look like hex digits throughout is out of the question at these lengths.
+  if (text.length >= 2 * minBytes - 1 && text.length % 2 > 0 && /^[0-9a-f]+$/i.test(text)) {
+    throw new H4Error('H4_PARAM', `${name} is no key: ${text.length} hex digits are no whole number of bytes`);
+  }
   const key = text.length >= 2 * minBytes && HEX.test(text) ? fromHex(text.toLowerCase()) : content;
   if (key.length < minBytes) {
     const hex = `${2 * minBytes} hex digits`;

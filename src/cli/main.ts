@@ -3,7 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import { basename, relative } from 'node:path';
 import { Interruption } from './exit.js';
+import { limitMemory } from './memory.js';
 import { run } from './run.js';
+
+limitMemory();
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

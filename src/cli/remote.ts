@@ -43,13 +43,22 @@ export async function openRemote(
   }
   if (wholeFile && !allowFullRead && source.size > MAX_WHOLE_BYTES) {
     await source.close();
-    throw new H4Error(
-      'H4_PARAM',
-      `Cannot read all of ${name} without leave: that is ${formatBytes(source.size)} from its server; ` +
-        'allow it with --allow-full-read, or download the file first',
-    );
+    throw withoutLeave(name, source.size);
   }
   return withReport(createCachedSource(source), source, context);
+}
+
+/** Refuses to go on with a remote file of which more would be read than anybody has allowed, once that is known. */
+export function assertLeave(file: string, name: string, source: ByteSource, allowFullRead: boolean): void {
+  if (isRemote(file) && !allowFullRead && source.size > MAX_WHOLE_BYTES) throw withoutLeave(name, source.size);
+}
+
+function withoutLeave(name: string, bytes: number): H4Error {
+  return new H4Error(
+    'H4_PARAM',
+    `Cannot read all of ${name} without leave: that is ${formatBytes(bytes)} from its server; ` +
+      'allow it with --allow-full-read, or download the file first',
+  );
 }
 
 /** Reads the whole file once, into a temporary one. */

@@ -25,9 +25,12 @@ import { verifyPayload } from './verified.js';
 
 /** What is known of the recording up to where reading ended. */
 export interface KnownPart {
-  readonly fileId: Uint8Array;
+  /** Undefined where not even record 0 is whole: then any checkpoint may be of this recording. */
+  readonly fileId: Uint8Array | undefined;
   /** Number of whole records. */
   readonly records: number;
+  /** Where the payload ends that a record has announced twice, in its TOKN and in its chunk: what looks like records before that is media. */
+  readonly mediaEnd: number;
   /** The `pos` that the next record of a track must have, or undefined for a track that no META lists. */
   readonly posOf: (track: number) => number | undefined;
 }
@@ -98,7 +101,7 @@ class Search {
   readonly #known: KnownPart;
   readonly #limits: Limits;
   readonly #signal: AbortSignal | undefined;
-  readonly #fileId: string;
+  readonly #fileId: string | undefined;
   #work: number;
 
   constructor(source: ByteSource, known: KnownPart, limits: Limits, work: number, signal: AbortSignal | undefined) {
@@ -107,11 +110,12 @@ class Search {
     this.#limits = limits;
     this.#work = work;
     this.#signal = signal;
-    this.#fileId = toHex(known.fileId);
+    this.#fileId = known.fileId === undefined ? undefined : toHex(known.fileId);
   }
 
   async examine(chunk: ChunkInfo): Promise<LaterChunk | undefined> {
-    if (endOf(chunk) > this.#source.size || !this.#hasPlausibleSize(chunk)) return undefined;
+    const isMedia = chunk.tag === 'TOKN' && chunk.offset < this.#known.mediaEnd;
+    if (isMedia || endOf(chunk) > this.#source.size || !this.#hasPlausibleSize(chunk)) return undefined;
     const payload = await this.#payload(chunk);
     if (payload === undefined) return undefined;
     const { offset } = chunk;
@@ -121,7 +125,9 @@ class Search {
           return await this.#laterTail(chunk);
         case 'SIGN': {
           const { origin, size } = parseNote(payload, this.#limits);
-          return origin.fileIdHex === this.#fileId ? { tag: 'SIGN', offset, records: size } : undefined;
+          return this.#fileId === undefined || origin.fileIdHex === this.#fileId
+            ? { tag: 'SIGN', offset, records: size }
+            : undefined;
         }
         default: {
           const tokn = parseTokn(payload, this.#limits);
@@ -182,3 +188,28 @@ class Search {
     return payload !== undefined && verifyPayload(tokn, payload).length === chunk.size;
   }
 }
+
+/**
+ * Where the payload of the record at `offset` ends, if TOKN and payload chunk agree about it, or 0. The TOKN has a CRC of its
+ * own, so that no one flipped byte can make them agree about a wrong size.
+ */
+export const announcedEnd = async (
+  source: ByteSource,
+  offset: number,
+  limits: Limits,
+  signal?: AbortSignal,
+): Promise<number> => {
+  try {
+    const tokn = parseChunkHeader(await source.read(offset, offset + CHUNK_HEADER_BYTES, signal), 0, offset);
+    const next = endOf(tokn);
+    if (tokn.tag !== 'TOKN' || next + CHUNK_HEADER_BYTES > source.size || tokn.size > limits.maxChunkBytes) return 0;
+    const payload = await source.read(offset + CHUNK_HEADER_BYTES, next, signal);
+    const { mode, size } = parseTokn(payload, limits);
+    const chunk = parseChunkHeader(await source.read(next, next + CHUNK_HEADER_BYTES, signal), 0, next);
+    const agrees = crc32(payload) === tokn.crc && chunk.tag === payloadTagOf(mode) && chunk.size === size;
+    return agrees ? endOf(chunk) : 0;
+  } catch (error) {
+    if (!isH4Error(error) || error.code === 'H4_HTTP_RANGE' || !LOOKS.has(error.kind)) throw error;
+    return 0;
+  }
+};

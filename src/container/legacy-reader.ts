@@ -109,7 +109,7 @@ export class LegacyReader {
     if (this.#engine === undefined) {
       throw new H4Error('H4_ENGINE_UNKNOWN', `Cannot decode: no engine for ${LEGACY_ENGINE} was given`);
     }
-    if (this.layout.meta.isMasked && this.#mask === undefined) {
+    if (this.layout.meta.isMasked && this.blockCount > 0 && this.#mask === undefined) {
       throw new H4Error('H4_KEY_MISSING', 'The blocks of this legacy file are masked: its master key is needed');
     }
   }

@@ -6,11 +6,11 @@
 import type { ErrorCode } from '../utils/error-codes.js';
 import { H4Error } from '../utils/error.js';
 import type { CheckRun } from './check-run.js';
-import { type KnownPart, type LaterChunk, TooManyCandidates, findLaterChunk } from './damage-search.js';
+import { type KnownPart, type LaterChunk, TooManyCandidates, announcedEnd, findLaterChunk } from './damage-search.js';
 import { createSourceFeed } from './feed.js';
 import type { Finding } from './findings.js';
 import type { ByteSource } from './io/io.js';
-import { TAIL_CHUNK_BYTES } from './layout.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES, TAIL_CHUNK_BYTES } from './layout.js';
 import { createLimits } from './limits.js';
 import type { MetaLedger } from './meta.js';
 import { MediaSpan, type RecoverOptions, type WholeWalk, signalOf, walkWhole } from './recovery-walk.js';
@@ -60,12 +60,16 @@ export const scanRecording = async (source: ByteSource, options: RecoverOptions 
   const { run, end } = walk;
   const { records: check, result } = run;
   const metas = check?.records.metas;
-  if (check === undefined || result === undefined || metas?.info === undefined) throw notRecoverable(run);
+  if (check === undefined || result === undefined || metas?.info === undefined || walk.records === 0) {
+    throw (await recordZeroDamage(source, walk, options)) ?? notRecoverable(run);
+  }
   const { fileId, tracks } = check.records;
-  if (fileId === undefined || walk.records === 0) throw notRecoverable(run);
 
+  const limits = createLimits(options.limits);
+  const isCut = end + CHUNK_HEADER_BYTES <= source.size;
   const known: KnownPart = {
     fileId,
+    mediaEnd: isCut ? await announcedEnd(source, end, limits, options.signal) : 0,
     records: walk.records,
     posOf: (track) => (metas.hasTrack(track) ? tracks.pos(track) : undefined),
   };
@@ -87,6 +91,26 @@ export const scanRecording = async (source: ByteSource, options: RecoverOptions 
     damage,
     warnings: run.findings.warnings,
   };
+};
+
+/** Without record 0 nobody can read a recording; that it goes on behind it must be told all the same. */
+const recordZeroDamage = async (
+  source: ByteSource,
+  { run }: WholeWalk,
+  options: RecoverOptions,
+): Promise<H4Error | undefined> => {
+  const [fault] = run.findings.errors;
+  const isUnfinished = fault?.code === 'H4_NO_RECORDS' || fault?.code === 'H4_CRC_MISMATCH';
+  const isRecording = run.records !== undefined && isUnfinished && source.size > HEADER_BYTES;
+  const known: KnownPart = { fileId: undefined, mediaEnd: 0, records: 0, posOf: () => 0 };
+  const later = isRecording ? await findLater(source, HEADER_BYTES + 1, known, options) : undefined;
+  if (later === undefined) return undefined;
+  const found = later === 'unknown' ? '' : `: it goes on with ${later.tag} at offset ${later.offset}`;
+  return new H4Error(
+    'H4_INNER_DAMAGE',
+    `Record 0, without which a recording cannot be read, is damaged${found}; another copy of its first bytes may mend it`,
+    { detail: { offset: HEADER_BYTES, records: 0, ...(later === 'unknown' ? {} : { later }) } },
+  );
 };
 
 /** Why there is nothing that could be recovered. */

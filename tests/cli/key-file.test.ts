@@ -59,6 +59,7 @@ describe('a key file', () => {
   test.each([
     ['nothing', ''],
     ['too little', 'secret-secret15'],
+    ['a hex digit too few', 'ab'.repeat(31) + 'c'],
     ['too little after the end of line is gone', '00'.repeat(7) + '\n'],
   ])('with %s is refused, and not a byte of it shown', async (_, content) => {
     const error = await rejection(read(content, 16));

@@ -149,7 +149,7 @@ describe('addresses', () => {
   ])('%s refuses clearly those that it cannot read', async (verb, rest, addresses) => {
     for (const address of addresses) {
       const { code, stderr } = await cli([verb, `${address}?token=secret`, ...rest]);
-      expect([code, stderr.includes('are not read yet; download it and give its path')]).toEqual([2, true]);
+      expect([code, stderr.includes('address; download it and give its path')]).toEqual([2, true]);
       expect(stderr).not.toContain('secret');
     }
   });

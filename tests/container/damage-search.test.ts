@@ -37,7 +37,7 @@ const chunks = chunksOf(file);
 const fileId = leafHash(parseTokn(chunkOf(file, 'TOKN').payload).entry);
 
 /** What is known after record 4: three blocks of track 0 and one and a half of track 1. */
-const known: KnownPart = { fileId, records: 5, posOf: (track) => [6, 6][track] };
+const known: KnownPart = { fileId, records: 5, mediaEnd: 0, posOf: (track) => [6, 6][track] };
 const nothing = new Uint8Array(0);
 
 /** The chunk, header and payload, as it stands in `of`. */
@@ -143,7 +143,7 @@ describe('what proves that a recording went on', () => {
     });
     const { length } = chunkOf(blinded, 'TOKN', 1).payload;
     expect((length - 80) % 12).toBe(4);
-    const place = { fileId, records: 1, posOf: () => 0 };
+    const place = { fileId, records: 1, mediaEnd: 0, posOf: () => 0 };
     expect(await found(recordBytes(1, blinded), { known: place })).toEqual({ tag: 'TOKN', offset: 0, records: 1 });
   });
 

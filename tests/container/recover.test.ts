@@ -237,6 +237,26 @@ describe('damage inside', () => {
     expect([scan.condition, scan.records]).toEqual(['cut', 41]);
   });
 
+  test('is not what media look like that hold a longer recording, within what their record has announced', async () => {
+    const inner = await closedRecording(interleaved(60), { tracks: [VIDEO, AUDIO] });
+    const outer = await written(async (writer) => {
+      await writer.record(recordZero());
+      for (let i = 0; i < 5; i++) await writer.record(mediaRecord({ pts: i, key: true, payload: lcgBytes(i, 10) }));
+      await writer.record(mediaRecord({ pts: 100, key: true, payload: inner }));
+    });
+    // Cut, and torn although its last byte is there.
+    for (const file of [outer.subarray(0, -20), patched(outer, outer.length - 1, 0xee)]) {
+      const { scan } = await recovered(file);
+      expect([scan.condition, scan.records]).toEqual(['cut', 6]);
+    }
+    // What was announced must agree: with one byte of either flipped nothing is cut.
+    const [tokn, core] = [startOf(outer, 'TOKN', 6), startOf(outer, 'CORE', 5)];
+    for (const at of [tokn + 12 + 47, core + 6, core + 7]) {
+      const file = patched(outer.subarray(0, -20), at, (outer[at] ?? 0) ^ 1);
+      expect([at, (await rejection(recovered(file))).code]).toEqual([at, 'H4_INNER_DAMAGE']);
+    }
+  });
+
   test('is assumed where media are made of what looks like chunks, instead of looking for ever', async () => {
     const bait = assembled([{ tag: 'TOKN', payload: new Uint8Array(80 + 12 * 60_000) }]).subarray(8, 24);
     const media = new Uint8Array(6 << 20).map((_, i) => bait[i % 16] ?? 0);
@@ -245,7 +265,8 @@ describe('damage inside', () => {
       await writer.record(mediaRecord({ pts: 0, key: true, payload: media }));
     });
     let bytes = 0;
-    const source = createMemorySource(file.subarray(0, -1));
+    const at = startOf(file, 'TOKN', 1) + 20;
+    const source = createMemorySource(patched(file, at, (file[at] ?? 0) ^ 1));
     const counting: ByteSource = {
       size: source.size,
       read: (start, end, signal) => {
@@ -267,7 +288,20 @@ describe('files that are no recordings', () => {
     expect((await rejection(recovered(legacy))).code).toBe('H4_PARAM');
     expect((await rejection(recovered(legacy.subarray(0, -1)))).code).toBe('H4_TRUNCATED');
     expect((await rejection(recovered(patched(live, 0, 0)))).code).toBe('H4_BAD_MAGIC');
-    expect((await rejection(recovered(patched(live, 30, 0xff)))).code).toBe('H4_CRC_MISMATCH');
+    const start = live.subarray(0, startOf(live, 'TOKN', 1));
+    expect((await rejection(recovered(patched(start, 30, 0xff)))).code).toBe('H4_CRC_MISMATCH');
+  });
+
+  test('are not taken for recordings that were only begun, if record 0 is damaged and more stands behind it', async () => {
+    const meta = startOf(live, 'META');
+    for (const at of [12, 13, 14, 15, 30, meta + 4, meta + 5, meta + 20]) {
+      const file = patched(live, at, (live[at] ?? 0) ^ 0x01);
+      for (const cut of [false, true]) {
+        const error = await rejection(recovered(file, { cut }));
+        expect([at, error.code, error.detail['records']]).toEqual([at, 'H4_INNER_DAMAGE', 0]);
+        expect(error.detail['later']).toMatchObject({ tag: 'TOKN' });
+      }
+    }
   });
 
   test('that change while they are read are noticed', async () => {
@@ -302,7 +336,7 @@ describe('a recovery', () => {
     };
   };
   /** The walk, what is behind its end, the last bytes and the tag there; then the copy, and its last bytes. */
-  const READS = 5;
+  const READS = 6;
 
   test('reads as often as it has to', async () => {
     let reads = 0;

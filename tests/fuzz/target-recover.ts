@@ -35,7 +35,7 @@ const recovered = async ({ bytes, report, count, limits }: Trial, cut: boolean):
     const { code, detail } = outcome.error;
     // Where not even record 0 is whole there is nothing before the damage.
     expectThat(
-      !cut || code !== 'H4_INNER_DAMAGE' || detail['records'] === undefined,
+      !cut || code !== 'H4_INNER_DAMAGE' || detail['records'] === 0,
       'recover with cut refuses damage',
       () => outcome.error.message,
     );

@@ -16,6 +16,7 @@ import { integer, time } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
 import { Progress } from '../progress.js';
 import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openContainer } from '../recording.js';
+import { assertLeave } from '../remote.js';
 import { printable } from '../text.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 
@@ -103,8 +104,10 @@ async function extractRecords(reader: H4MKReader, { file, options, context }: Re
   await print(options, { track, isWhole, scale: reader.info, checks: describeChecks(result) }, result, context);
   if (reader.isClosed) return EXIT.done;
   await context.out.flush();
-  const message =
-    'The recording has no end: it is still being written, or was cut off. What is there has been extracted';
+  const { ended } = await reader.metas(signal);
+  const message = ended
+    ? 'The recording is complete, but the file does not end with it: see what verify says of the rest'
+    : 'The recording has no end: it is still being written, or was cut off. What is there has been extracted';
   await printWarning(context, 'H4_TAIL_MISSING', message);
   return EXIT.loss;
 }
@@ -112,6 +115,8 @@ async function extractRecords(reader: H4MKReader, { file, options, context }: Re
 async function extractLegacy(reader: LegacyReader, { file, source, options, context }: Request): Promise<number> {
   const { from, to, track = LEGACY_TRACK } = options;
   assertLegacyTrack(track);
+  // Where a block lies in the content is told by all blocks before it.
+  assertLeave(file, inputName(file), source, options.allowFullRead ?? false);
   const progress = new Progress(context, {
     label: `extracting ${inputName(file)}`,
     total: source.size,

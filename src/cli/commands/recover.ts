@@ -126,7 +126,11 @@ async function print(
   const scale = metas.info ?? MICROSECONDS;
   const time = (pts: number): string => formatTime(originalMicros(pts, scale));
   await out.line(out.paint('bold', output === undefined || isPiped ? inputName(file) : printable(output)));
-  await out.field('condition', CONDITIONS[condition]);
+  const isWhole = condition === 'cut' && metas.ended && result.lost.records === 0;
+  await out.field(
+    'condition',
+    isWhole ? 'complete, with bytes behind its end that are no part of it' : CONDITIONS[condition],
+  );
   await out.field('records', `${records} whole`);
   await out.field('size', formatExactBytes(isWritten(result) ? result.bytes : end));
   if (endPts !== undefined) await out.field('until', time(endPts));

@@ -5,9 +5,10 @@ import type { H4MKReader } from '../../container/reader.js';
 import type { Context } from '../context.js';
 import { formatTime, originalMicros, ptsAt } from '../durations.js';
 import { EXIT } from '../exit.js';
-import { openInput, resultName } from '../input.js';
+import { inputName, openInput, resultName } from '../input.js';
 import { integer, time } from '../options.js';
 import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openContainer } from '../recording.js';
+import { assertLeave } from '../remote.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, examples } from '../verb.js';
 
 export interface SeekOptions {
@@ -52,7 +53,7 @@ export async function seek(file: string, micros: number, options: SeekOptions, c
   const allowFullRead = options.allowFullRead ?? false;
   const source = await openInput(file, context, { allowFullRead, wholeFile: false });
   try {
-    await print(resultName(file), await answerTo(source, micros, options, context), context);
+    await print(resultName(file), await answerTo(file, source, micros, options, context), context);
     return EXIT.done;
   } finally {
     await source.close();
@@ -75,15 +76,17 @@ interface Keyframe {
 }
 
 async function answerTo(
+  file: string,
   source: ByteSource,
   micros: number,
   options: SeekOptions,
   { io: { signal } }: Context,
 ): Promise<Answer> {
   const { form, reader } = await openContainer(source, signal);
-  return form === 'legacy'
-    ? seekInBlocks(reader, micros, options, signal)
-    : seekInRecords(reader, micros, options, signal);
+  if (form === 'records') return seekInRecords(reader, micros, options, signal);
+  // Where a block lies in the content is told by all blocks before it.
+  assertLeave(file, inputName(file), source, options.allowFullRead ?? false);
+  return seekInBlocks(reader, micros, options, signal);
 }
 
 async function seekInRecords(

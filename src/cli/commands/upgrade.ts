@@ -171,7 +171,7 @@ async function write(
     total: source.size,
     enabled: options.progress,
   });
-  const output = { force: options.force === true, input: file, hashing: true };
+  const output = { force: options.force === true, input: file, hashing: false };
   return writeOutput(options.output, output, context, async (sink) => {
     const uid = await chooseUid(reader, engine, name, sha256, options, signal);
     const onProgress = (bytes: number): void => progress.update(bytes);

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { DEFAULT_LIMITS } from '../../container/limits.js';
 import { H4Error } from '../../utils/error.js';
 import type { Context } from '../context.js';
-import { EXIT, printFailure } from '../exit.js';
+import { EXIT, printFailure, printWarning } from '../exit.js';
 import { STDIN, assertReadOnce, inputName, resultName } from '../input.js';
 import { refuseOptions } from '../not-yet.js';
 import { integer, wordList } from '../options.js';
@@ -34,7 +34,7 @@ export interface VerifyOptions {
 }
 
 /** More threads than this wait for the disk, not for a processor. */
-const MAX_DEFAULT_JOBS = 4;
+const MAX_DEFAULT_JOBS = 2;
 const MAX_JOBS = 64;
 const MAX_IDLE_SECONDS = 86_400;
 
@@ -142,12 +142,19 @@ async function follow(files: readonly string[], options: VerifyOptions, context:
   const [file] = files;
   const { records, recursive, jobs, manifest, report: document, idle } = options;
   if (file === undefined || files.length > 1 || [records, recursive, jobs, manifest, document].some(Boolean)) {
-    throw new H4Error('H4_PARAM', '--follow checks one FILE, and goes with --idle, --allow and --json only');
+    throw new H4Error(
+      'H4_PARAM',
+      '--follow checks one FILE, and goes with --idle, --allow, --no-progress and --json only',
+    );
   }
   if (idle !== undefined && file === STDIN) {
     throw new H4Error('H4_PARAM', 'Standard input ends when its writer ends it: --idle goes with a file or an address');
   }
   const report = await followFile(file, { ...options, ...(idle === undefined ? {} : { idleSeconds: idle }) }, context);
+  if (report.bytes === 0) {
+    await printWarning(context, 'H4_NO_RECORDS', `${inputName(file)} is empty: nothing has been recorded yet`);
+    return EXIT.loss;
+  }
   const exitCode = exitCodeUnder(options.allow ?? new Set(), report);
   const checked = { exitCode, report: { ...report, exit_code: exitCode } };
   await createTeller()(() => print({ file, name: resultName(file) }, false, checked, context));
@@ -201,7 +208,7 @@ async function print(
 async function printEnd(recursive: boolean, tally: Tally, context: Context): Promise<void> {
   const { out, json } = context;
   if (!json) {
-    if (tally.hasUnproven) await printReservation(out);
+    if (tally.hasUnproven) await printReservation(out, tally.hasUnhashed);
     await printTally(out, tally);
   } else if (recursive) {
     await out.json({ summary: tally.toJson() });

@@ -5,18 +5,21 @@
 import { lstat } from 'node:fs/promises';
 import { builtinEngines } from '../../compression/index.js';
 import { H4MKBuilder } from '../../container/builder.js';
-import { CHUNK_HEADER_BYTES } from '../../container/layout.js';
-import type { ClockInfo, TrackInfo } from '../../container/meta.js';
+import { encodeHeader } from '../../container/header.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../container/layout.js';
+import { type ClockInfo, type TrackInfo, ZERO_UID } from '../../container/meta.js';
 import { type Resumption, assertResumable, readResumption } from '../../container/recover.js';
 import { type RecoveryScan, scanRecording } from '../../container/recovery-scan.js';
-import { parseTail } from '../../container/tail.js';
+import { type Tail, parseTail } from '../../container/tail.js';
 import { openFileSource } from '../../storage/node/file-source.js';
 import { type LiveFileSink, createLiveFileSink } from '../../storage/node/live-file.js';
 import { readSidecar } from '../../storage/node/sidecar.js';
 import type { FrameRate } from '../../tokenizers/frame-clock.js';
+import { equalBytes } from '../../utils/bytes.js';
 import { H4Error, isH4Error } from '../../utils/error.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
+import { formatTime } from '../durations.js';
 import { printWarning } from '../exit.js';
 import { printable } from '../text.js';
 import type { ResumedRecording } from './live-recorder.js';
@@ -50,9 +53,10 @@ export async function resumeLive(output: string, context: Context): Promise<Resu
       },
     });
   } catch (error) {
-    // Its writer was stopped before record 0 was whole: nothing of it can be lost.
+    // Its writer was stopped before record 0 was whole, and nothing of the recording stands behind: nothing can be lost.
     if (!isH4Error(error, 'H4_NO_RECORDS') && !isH4Error(error, 'H4_TOO_SHORT')) throw error;
-    if ((await readSidecar(output)) !== undefined) throw error;
+    if ((await promisedTail(output)) !== undefined || !(await beginsLikeOne(output))) throw error;
+    await printWarning(context, error.code, `nothing of ${printable(output)} was whole: the recording begins anew`);
     return undefined;
   }
   if (found === undefined) throw new H4Error('H4_INTERNAL', 'A file was opened for going on, but not looked at');
@@ -62,18 +66,40 @@ export async function resumeLive(output: string, context: Context): Promise<Resu
 async function findResumption(output: string, { io }: Context): Promise<Found> {
   const source = await openFileSource(output);
   try {
-    const sidecar = await readSidecar(output);
-    const promised = sidecar === undefined ? undefined : parseTail(sidecar.tailChunk.subarray(CHUNK_HEADER_BYTES));
+    const promised = await promisedTail(output);
     const { signal } = io;
     const scan = await scanRecording(source, { signal, ...(promised === undefined ? {} : { promised }) });
     assertResumable(scan, promised);
     const [track, ...others] = scan.metas.tracks;
-    const [num, den] = scan.metas.info?.timebase ?? [];
-    if (track?.kind !== 'opaque' || others.length > 0 || num !== 1 || den !== 1_000_000) {
+    const { timebase: [num, den] = [], uid } = scan.metas.info ?? {};
+    if (track?.kind !== 'opaque' || others.length > 0 || num !== 1 || den !== 1_000_000 || uid === ZERO_UID) {
       const message = `Cannot go on with ${printable(output)}: it was not begun by export --live`;
       throw new H4Error('H4_PARAM', message);
     }
     return { scan, resumption: await readResumption(source, scan, { signal }), track };
+  } finally {
+    await source.close();
+  }
+}
+
+/** What the sidecar says to be safe. Without knowing that, nothing must be cut off. */
+async function promisedTail(output: string): Promise<Tail | undefined> {
+  try {
+    const sidecar = await readSidecar(output);
+    return sidecar === undefined ? undefined : parseTail(sidecar.tailChunk.subarray(CHUNK_HEADER_BYTES));
+  } catch (error) {
+    if (!isH4Error(error, 'H4_TAIL_LAYOUT')) throw error;
+    const message = `${error.message}: what it promised to be safe is not known; to go on without that, remove it`;
+    throw new H4Error('H4_IO', message, { cause: error });
+  }
+}
+
+/** Whether a file is empty or begins as a recording does, and so is nobody else's. */
+async function beginsLikeOne(output: string): Promise<boolean> {
+  const source = await openFileSource(output);
+  try {
+    const begin = await source.read(0, Math.min(source.size, HEADER_BYTES));
+    return equalBytes(begin, encodeHeader().subarray(0, begin.length));
   } finally {
     await source.close();
   }
@@ -94,7 +120,8 @@ async function opened(
     const startPts = goesOnAt(resumption.endPts, scan.metas.clock, context.io.utcMicros?.());
     const blocks = resumption.state.ledger.totals().find((total) => total.track === track.id)?.records ?? 0;
     const { records, end, lost } = scan;
-    await tell(output, { records, bytes: end, lostBytes: lost.bytes }, context);
+    const gap = startPts - resumption.endPts;
+    await tell(output, { records, bytes: end, lostBytes: lost.bytes, gapMicros: gap }, context);
     const durable = { records, bytes: end, pts: startPts };
     const { block_size: blockSize, gop, fps_hint: frameRate } = track;
     return {
@@ -123,14 +150,19 @@ function goesOnAt(endPts: number, clock: ClockInfo | undefined, utcMicros: numbe
 
 async function tell(
   output: string,
-  { records, bytes, lostBytes }: { readonly records: number; readonly bytes: number; readonly lostBytes: number },
+  resumed: { readonly records: number; readonly bytes: number; readonly lostBytes: number; readonly gapMicros: number },
   context: Context,
 ): Promise<void> {
+  const { records, bytes, lostBytes, gapMicros } = resumed;
   if (context.json) {
-    await context.out.json({ event: 'resumed', records, bytes, lost_bytes: lostBytes });
+    await context.out.json({ event: 'resumed', records, bytes, lost_bytes: lostBytes, gap_us: gapMicros });
     return context.out.flush();
   }
   const lost =
     lostBytes === 0 ? 'nothing was cut off' : `${formatExactBytes(lostBytes)} of what was unfinished are cut off`;
-  await printWarning(context, 'H4_TRUNCATED', `going on with ${printable(output)} after ${records} records; ${lost}`);
+  await printWarning(
+    context,
+    'H4_TRUNCATED',
+    `going on with ${printable(output)} after ${records} records and a gap of ${formatTime(gapMicros)}; ${lost}`,
+  );
 }

@@ -1,5 +1,6 @@
 /** The far end of a `CheckPool`: checks the files that it is told, one at a time, on a thread of its own. */
 import type { MessagePort } from 'node:worker_threads';
+import type { ByteSource } from '../../container/io/io.js';
 import { openFileSource } from '../../storage/node/file-source.js';
 import { type Checked, type CheckOptions, checkFile } from './checker.js';
 
@@ -16,13 +17,23 @@ export type CheckReply =
   /** Ends a request. */
   | { readonly kind: 'checked'; readonly checked: Checked };
 
+/** Without a thread of its own for hashing: there are as many threads already as there are processors. */
+async function openPlain(path: string): Promise<ByteSource> {
+  const source = await openFileSource(path);
+  return {
+    size: source.size,
+    read: (start, end, signal) => source.read(start, end, signal),
+    close: () => source.close(),
+  };
+}
+
 export function serveChecks(port: MessagePort): void {
   const reply = (message: CheckReply): void => port.postMessage(message);
   // Nothing is ever cancelled here: the other side ends the thread.
   const { signal } = new AbortController();
   port.on('message', ({ path, options }: CheckRequest) => {
     const onProgress = (bytes: number): void => reply({ kind: 'progress', bytes });
-    void checkFile(() => openFileSource(path), options, { signal, onProgress }).then((checked) => {
+    void checkFile(() => openPlain(path), options, { signal, onProgress }).then((checked) => {
       reply({ kind: 'checked', checked });
     });
   });

@@ -71,7 +71,7 @@ export async function withDocuments<Result>(
 /** Refuses standard output, which has the results, and everything that is or could be a recording. */
 async function assertNoInput(file: string, inputs: readonly string[]): Promise<void> {
   const refuse = (why: string): never => {
-    throw new H4Error('H4_PARAM', `Cannot write ${inputName(file)}: ${why}`);
+    throw new H4Error('H4_PARAM', `Cannot write ${file === STDIN ? 'standard output' : inputName(file)}: ${why}`);
   };
   if (file === STDIN) refuse('the results are there already; name a file');
   if (/\.h4mk$/i.test(file)) refuse('this is the name of a recording, not of a document about recordings');

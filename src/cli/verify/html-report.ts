@@ -138,7 +138,7 @@ export class HtmlReport {
     return markup`<div class="pair">
       <section>
         <h2>What this check shows</h2>
-        ${list(shown(tally.counts))}
+        ${list(shown(tally.counts, tally.hasUnhashed))}
       </section>
       <section>
         <h2>What it does <em>not</em> show</h2>

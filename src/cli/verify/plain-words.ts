@@ -83,7 +83,7 @@ function lossSentence(loss: Loss, report: VerificationReport): string {
 }
 
 /** What the check shows about files of these outcomes. */
-export function shown(counts: Readonly<Record<Standing, number>>): readonly Statement[] {
+export function shown(counts: Readonly<Record<Standing, number>>, hasUnhashed: boolean): readonly Statement[] {
   const statements: Statement[] = [];
   const isMixed = counts.broken + counts.unreadable > 0;
   if (counts.sound + counts.loss > 0) {
@@ -93,15 +93,18 @@ export function shown(counts: Readonly<Record<Standing, number>>): readonly Stat
           ? 'No accident has changed what is in a file that is called undamaged.'
           : 'No accident has changed what is there.',
         text:
-          'Every byte was read, and every checksum, hash, number and index in it was computed again. A failing disk, an ' +
-          'interrupted copy or an error in transmission would have shown.',
+          'Every byte was read, and every checksum, hash, number and index in it was computed again. A failing disk or an ' +
+          'error in transmission would have shown' +
+          (hasUnhashed
+            ? '. Whether parts are gone would not, in a file of the older form without a hash of the whole (VERI).'
+            : ', and so would an interrupted copy.'),
       },
       {
         title: isMixed ? 'Such a file is in order within itself.' : 'It is in order within itself.',
         text:
           'The parts stand where the file says and in the order it says. Where records are numbered, none is missing ' +
           'between two others unless the file itself says so. Files of the older form have no numbered records: of ' +
-          'these, only the checksums of the parts and the hash of the whole are compared.',
+          'these, only the checksums of the parts and, where there is one, the hash of the whole are compared.',
       },
     );
   }

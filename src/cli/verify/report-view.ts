@@ -34,7 +34,7 @@ export async function printReport(
   if (report.file_id !== null) await out.field('file_id', report.file_id);
   await printDetails(context, report, records);
   if (isUnproven(report)) await out.line();
-  if (isUnproven(report)) await printReservation(out);
+  if (isUnproven(report)) await printReservation(out, isUnhashed(report));
 }
 
 /** One of several files: a line, and more only if there is something to explain. */
@@ -55,13 +55,22 @@ export function isUnproven(report: VerificationReport): boolean {
   return gravityOf(report) !== 'broken' && !report.proven;
 }
 
+/** Whether nothing in the file tells if parts of it are gone: a legacy file without VERI. */
+export function isUnhashed({ warnings }: VerificationReport): boolean {
+  return warnings.some(({ code }) => code === 'H4_VERI_MISSING');
+}
+
+const AGREES = 'Every hash, index and sum in it was computed again and agrees: no accident has changed what is there.';
+const UNHASHED =
+  'Every checksum in it was computed again and agrees: no accident has changed a part that is there. Nothing tells whether ' +
+  'parts are gone: a file of the older form without VERI has no hash of the whole.';
 const RESERVATION =
-  'Every hash, index and sum was computed again and agrees: no accident has changed what is there. Whoever can write ' +
-  'the file can also make all of that agree: only a signature, checked with a key you trust, proves where it comes from.';
+  'Whoever can write the file can also make all of that agree: only a signature, checked with a key you trust, proves ' +
+  'where it comes from.';
 
 /** What a sound file without a trusted signature means. */
-export async function printReservation(out: Printer): Promise<void> {
-  await out.paragraph(RESERVATION, { indent: 2 });
+export async function printReservation(out: Printer, unhashed: boolean): Promise<void> {
+  await out.paragraph(`${unhashed ? UNHASHED : AGREES} ${RESERVATION}`, { indent: 2 });
 }
 
 /** One line, however long it is. */

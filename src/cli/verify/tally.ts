@@ -1,7 +1,7 @@
 /** The sum of a check of many files, in memory that does not grow with their number. */
 import { EXIT, worstOf } from '../exit.js';
 import type { Checked } from './checker.js';
-import { isUnproven } from './report-view.js';
+import { isUnhashed, isUnproven } from './report-view.js';
 import { gravityOf, verdictLine } from './verdict.js';
 
 export const STANDINGS = ['sound', 'loss', 'broken', 'unreadable'] as const;
@@ -21,6 +21,7 @@ export class Tally {
   #bytes = 0;
   #exitCode: number = EXIT.done;
   #hasUnproven = false;
+  #hasUnhashed = false;
 
   /** `name` is printable. */
   add(name: string, checked: Checked): void {
@@ -28,8 +29,10 @@ export class Tally {
     const standing = standingOf(checked);
     this.counts[standing]++;
     this.#bytes += report.bytes;
-    this.#byState.set(report.state, (this.#byState.get(report.state) ?? 0) + 1);
+    // Nothing was found out about the state of what could not be read.
+    if (failure === undefined) this.#byState.set(report.state, (this.#byState.get(report.state) ?? 0) + 1);
     this.#hasUnproven ||= isUnproven(report);
+    this.#hasUnhashed ||= isUnhashed(report);
     this.fail(exitCode);
     const named = this.#named[standing];
     if (standing === 'sound' || named.length >= MAX_NAMED) return;
@@ -56,6 +59,11 @@ export class Tally {
   /** Whether something is sound that nobody is proven to have made. */
   get hasUnproven(): boolean {
     return this.#hasUnproven;
+  }
+
+  /** Whether one of the files has no hash of the whole. */
+  get hasUnhashed(): boolean {
+    return this.#hasUnhashed;
   }
 
   /** The first files of this standing, each with why. */

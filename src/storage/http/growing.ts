@@ -7,11 +7,12 @@ import type { ByteSource } from '../../container/io/io.js';
 import { isH4Error } from '../../utils/error.js';
 import type { Growth, GrowingBytes } from '../follow.js';
 import { type HttpSource, openHttpSource } from '../http-range.js';
-import { TAIL_CHUNK_BYTES, isFinalTail, tailCopyOf } from '../tail-copy.js';
+import { TAIL_CHUNK_BYTES, type TailCopy, isFinalTail, tailCopyOf } from '../tail-copy.js';
 import { parseAddress } from './address.js';
 import type { HttpOptions } from './settings.js';
 
-const NOT_FOUND: ReadonlySet<unknown> = new Set([404, 410]);
+/** Stores that do not let everybody know what is missing answer 403. If nothing at all may be read, the file will say so. */
+const NOT_THERE: ReadonlySet<unknown> = new Set([403, 404, 410]);
 
 export function openGrowingUrl(url: string, options: HttpOptions = {}): GrowingBytes {
   const { name } = parseAddress(url);
@@ -21,35 +22,47 @@ export function openGrowingUrl(url: string, options: HttpOptions = {}): GrowingB
   /** How much was there while no sidecar was. The first one may speak of less: it can come between the two requests. */
   let unpromised = 0;
 
-  /** All of a small file, or undefined where there is none. */
-  const readSidecar = async (): Promise<Uint8Array | undefined> => {
+  /** The newest sidecar, or undefined where there is none, or something else under its name. */
+  const readSidecar = async (): Promise<TailCopy | undefined> => {
     let file: HttpSource | undefined;
     try {
-      file = await openHttpSource(sidecarUrl, options);
-      return await file.read(0, Math.min(file.size, TAIL_CHUNK_BYTES + 1));
+      // One request, because it may be another one at the next.
+      file = await openHttpSource(sidecarUrl, { ...options, growing: true, size: TAIL_CHUNK_BYTES });
+      return tailCopyOf(await file.read(0, TAIL_CHUNK_BYTES), `${name}.tail`);
     } catch (error) {
-      if (isH4Error(error) && NOT_FOUND.has(error.detail['status'])) return undefined;
+      if (!isH4Error(error)) throw error;
+      const { changed, status } = error.detail;
+      // Shorter than a sidecar, or not what was asked for.
+      const isOther = changed === true || error.code === 'H4_TAIL_LAYOUT' || error.code === 'H4_HTTP_RANGE';
+      if (isOther || NOT_THERE.has(status)) return undefined;
       throw error;
     } finally {
       await file?.close();
     }
   };
 
+  /** What is there, without a sidecar; what was there before, if it has just grown between two requests. */
+  const lookAtFile = async (): Promise<Growth> => {
+    let whole: HttpSource | undefined;
+    try {
+      whole = await openHttpSource(url, options);
+      const growth = { end: whole.size, isFinal: await endsInFinalTail(whole) };
+      unpromised = growth.end;
+      return growth;
+    } catch (error) {
+      if (!isH4Error(error) || error.detail['changed'] !== true) throw error;
+      return { end: unpromised, isFinal: false };
+    } finally {
+      await whole?.close();
+    }
+  };
+
   return {
     name,
     async look(): Promise<Growth> {
-      const bytes = await readSidecar();
-      if (bytes !== undefined) {
-        const { end, isFinal } = tailCopyOf(bytes, `${name}.tail`);
-        return { end: Math.max(end, unpromised), isFinal };
-      }
-      const whole = await openHttpSource(url, options);
-      try {
-        unpromised = whole.size;
-        return { end: whole.size, isFinal: await endsInFinalTail(whole) };
-      } finally {
-        await whole.close();
-      }
+      const sidecar = await readSidecar();
+      if (sidecar === undefined) return lookAtFile();
+      return { end: Math.max(sidecar.end, unpromised), isFinal: sidecar.isFinal };
     },
     async read(start, end) {
       if (source === undefined || source.size < end) {

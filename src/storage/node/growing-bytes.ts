@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { H4Error } from '../../utils/error.js';
+import { H4Error, isH4Error } from '../../utils/error.js';
 import type { Growth, GrowingBytes } from '../follow.js';
 import { isFinalTail, TAIL_CHUNK_BYTES } from '../tail-copy.js';
 import { handleReader, type ReadAt, readFully } from './positioned-io.js';
@@ -24,6 +24,12 @@ export async function openGrowingBytes(path: string): Promise<GrowingBytes> {
   }
 }
 
+/** A sidecar that is none says nothing, and least of all about the recording. */
+const asHint = (error: unknown): undefined => {
+  if (!isH4Error(error, 'H4_TAIL_LAYOUT')) throw error;
+  return undefined;
+};
+
 class GrowingLocalFile implements GrowingBytes {
   readonly name: string;
   readonly #handle: FileHandle;
@@ -41,11 +47,18 @@ class GrowingLocalFile implements GrowingBytes {
 
   async look(): Promise<Growth> {
     // Before the length: a sidecar never speaks of bytes that are not there yet.
-    const sidecar = await readSidecar(this.name);
+    const sidecar = await readSidecar(this.name).catch(asHint);
     const { size } = await this.#handle.stat();
     await this.#assertSame();
     if (await this.#endsInFinalTail(size)) return { end: size, isFinal: true };
-    if (sidecar === undefined || sidecar.end > size) {
+    if (sidecar !== undefined && sidecar.end > size) {
+      throw new H4Error(
+        'H4_ROLLBACK',
+        `${this.name} has ${size} bytes, but its sidecar promised ${sidecar.end}: what had been made known is gone`,
+        { detail: { before: sidecar.end, now: size } },
+      );
+    }
+    if (sidecar === undefined) {
       this.#unpromised = size;
       return { end: size, isFinal: false };
     }

@@ -1,4 +1,4 @@
-import { copyFile, readFile, readdir, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { concatBytes } from '../../../src/utils/bytes.js';
 import { noise, temporaryFolder } from '../support/files.js';
@@ -59,6 +59,7 @@ describe('export --live --resume', () => {
         records: 5,
         bytes: (await readFile(folder.path(crashed))).length,
         lost_bytes: more.length,
+        gap_us: expect.any(Number) as unknown,
       });
       expect(jsonLines(stdout).at(-1)).toMatchObject({ event: 'closed', uid: 'ab'.repeat(16), source: {} });
       expect((await cli(['verify', path])).code).toBe(0);
@@ -143,6 +144,43 @@ describe('export --live --resume refuses, and changes nothing,', () => {
     expect([code, error['code']]).toEqual([1, 'H4_ROLLBACK']);
     await truncate(path, 50);
     expect((await refusal(path)).error['code']).toBe('H4_NO_RECORDS');
+  });
+
+  test('one whose record 0 is damaged, with or without what its sidecar says', async () => {
+    for (const [i, at] of [12, 13, 104, 105].entries()) {
+      const path = await copyOf(`headless-${i}.h4mk`);
+      const bytes = await readFile(path);
+      bytes[at] = 0x7f;
+      await writeFile(path, bytes);
+      expect((await refusal(path)).error['code']).toBe('H4_INNER_DAMAGE');
+      await rm(`${path}.tail`);
+      expect((await refusal(path)).error['code']).toBe('H4_INNER_DAMAGE');
+    }
+  });
+
+  test('files of which it does not know what they are, however short', async () => {
+    const path = folder.path('short.txt');
+    for (const text of ['hello', 'H4MX', 'H4MK\0\x01\0']) {
+      await writeFile(path, text);
+      if (text.startsWith('H4MK')) expect((await resumed(path)).code).toBe(0);
+      else expect((await refusal(path)).error['code']).toBe('H4_TOO_SHORT');
+    }
+  });
+
+  test('one without a sidecar that can be read: what was promised is not known', async () => {
+    const path = await copyOf('garbled.h4mk');
+    await writeFile(`${path}.tail`, 'garbage');
+    const { code, error } = await refusal(path);
+    expect([code, error['code'], error['message']]).toEqual([4, 'H4_IO', expect.stringContaining('remove it')]);
+  });
+
+  test('an export that was not live: its uid can never be signed', async () => {
+    const [path, input] = [folder.path('export.h4mk'), folder.path('input')];
+    await writeFile(input, before);
+    await cli(['export', input, '-o', path]);
+    await truncate(path, 100_000);
+    const { code, error } = await refusal(path);
+    expect([code, error['code']]).toEqual([2, 'H4_PARAM']);
   });
 
   test('one that is damaged inside', async () => {

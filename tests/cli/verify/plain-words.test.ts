@@ -53,8 +53,18 @@ describe('plain words', () => {
     expect(origin(2)).toContain('2 signatures in it were not checked and count for nothing here');
   });
 
+  test('do not promise that a cut copy shows, where nothing in the file tells', () => {
+    const texts = (hasUnhashed: boolean): string =>
+      shown({ sound: 1, loss: 0, broken: 0, unreadable: 0 }, hasUnhashed)
+        .map(({ text }) => text)
+        .join(' ');
+    expect(texts(false)).toContain('so would an interrupted copy');
+    expect(texts(true)).not.toContain('interrupted copy');
+    expect(texts(true)).toContain('Whether parts are gone would not');
+  });
+
   test('say of a failed file nothing good', () => {
-    const statements = shown({ sound: 0, loss: 0, broken: 1, unreadable: 0 });
+    const statements = shown({ sound: 0, loss: 0, broken: 1, unreadable: 0 }, false);
     expect(statements.map(({ title }) => title)).toEqual([
       'Where a check failed, the file is not as a correct writer leaves it.',
     ]);

@@ -74,11 +74,17 @@ describe('how far a growing file may be read', () => {
     expect(await (await growing(live, tailEndingAt(1000))).file.look()).toEqual({ end: 1000, isFinal: false });
   });
 
-  it('is never more than is there, although the sidecar speaks of more', async () => {
-    const { name, file } = await growing(CONTENT, tailEndingAt(5001));
-    expect(await file.look()).toEqual({ end: 5000, isFinal: false });
-    await appendFile(name, 'x');
-    expect(await file.look()).toEqual({ end: 5001, isFinal: false });
+  it('is less than was made known, if the sidecar speaks of more than is there: that is refused', async () => {
+    const { file } = await growing(CONTENT, tailEndingAt(5001));
+    const error = await rejection(file.look());
+    expect([error.code, error.detail]).toEqual(['H4_ROLLBACK', { before: 5001, now: 5000 }]);
+  });
+
+  it('is what is there, where something else stands in the place of the sidecar', async () => {
+    for (const bytes of [new Uint8Array(172), new Uint8Array(3), patterned(500)]) {
+      const { file } = await growing(CONTENT, bytes);
+      expect(await file.look()).toEqual({ end: 5000, isFinal: false });
+    }
   });
 
   it('does not go back when a first sidecar comes that speaks of less than had been there', async () => {
@@ -126,13 +132,6 @@ describe('a growing file is refused', () => {
     expect(await file.read(0, 5000)).toEqual(CONTENT);
     await rm(name);
     expect((await rejection(file.look())).message).toBe(replaced.message);
-  });
-
-  it('if its sidecar is none', async () => {
-    for (const bytes of [new Uint8Array(172), new Uint8Array(3), patterned(500)]) {
-      const { file } = await growing(CONTENT, bytes);
-      expect((await rejection(file.look())).code).toBe('H4_TAIL_LAYOUT');
-    }
   });
 
   it('where bytes are gone that had been there', async () => {
