@@ -1,7 +1,8 @@
 /**
  * A TAIL chunk on its own: the sidecar of a file that grows (spec/h4mk.md section 9.3). It says where it stands, and that is
  * all that is looked at here: what the file looks like up to there, and whether the TAIL tells the truth about it, is the
- * container's business.
+ * container's business. Storage knows nothing of the container but its two interfaces, so that the five numbers of this chunk
+ * stand here a second time; a test holds both against the same bytes.
  */
 
 import { viewOf } from '../utils/bytes.js';

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestServer, startServer } from '../support/http-server.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,19 +37,44 @@ describe('the README', () => {
     expect(stdout).toMatch(/^NOT_SIGNED [0-9a-f]{64}\n42000000 what the camera sent in second 42\n$/);
   });
 
-  it('names commands that run one after the other on a real file', async () => {
+  it('names commands that run one after the other on real files', async () => {
     const commands = blocks('sh')
       .flatMap((block) => block.split('\n'))
-      .filter((line) => line.startsWith('npx harmony4 '))
-      .map((line) => line.split(' ').slice(2));
-    expect(commands.map(([verb]) => verb)).toEqual(['export', 'verify', 'seek', 'extract', 'inspect']);
+      .map((line) => line.replace(/\s+#.*$/, ''))
+      .filter((line) => line.includes('npx harmony4 '));
+    const verbs = commands.map((line) => /npx harmony4 (\w+)/.exec(line)?.[1]);
+    const field = ['export', 'verify', 'recover', 'seek', 'upgrade'];
+    expect(verbs).toEqual(['export', 'verify', 'seek', 'extract', 'inspect', 'verify', ...field]);
+
     const media = Buffer.alloc(3_000_000, 'not really a film');
     await writeFile(join(folder, 'video.mp4'), media);
-    for (const args of commands) {
-      await run(process.execPath, [join(root, 'dist/cli/main.js'), ...args], { cwd: folder });
+    await mkdir(join(folder, 'archive'));
+    await copyFile(join(root, 'spec/vectors/v1/minimal.h4mk'), join(folder, 'archive/minimal.h4mk'));
+    await copyFile(join(root, 'spec/vectors/v1/minimal.h4mk'), join(folder, 'cut.h4mk'));
+    await truncate(join(folder, 'cut.h4mk'), 1000);
+    await copyFile(join(root, 'spec/vectors/v1/legacy.h4mk'), join(folder, 'old.h4mk'));
+    let server: TestServer | undefined;
+    try {
+      for (const command of commands) {
+        server ??= command.includes('https:')
+          ? await startServer(await readFile(join(folder, 'video.h4mk')))
+          : undefined;
+        const line = command
+          .replace('npx harmony4', `'${process.execPath}' '${join(root, 'dist/cli/main.js')}'`)
+          .replace('https://example.org/video.h4mk', server?.url ?? '')
+          .replace('camera |', 'cat video.mp4 |');
+        // A cut recording is usable with loss, and says so by its exit code.
+        const exits = await run('sh', ['-c', line], { cwd: folder }).then(
+          () => 0,
+          (error: unknown) => (error as { readonly code: number }).code,
+        );
+        expect([command, exits]).toEqual([command, command.includes('recover') ? 3 : 0]);
+      }
+    } finally {
+      await server?.close();
     }
     expect((await readFile(join(folder, 'copy.mp4'))).equals(media)).toBe(true);
-  });
+  }, 60_000);
 
   it('links only to pages that exist', async () => {
     const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map((match) => match[1] ?? '');
