@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { copyFile, mkdtemp, open, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { storedEngine } from 'harmony4/compression';
@@ -19,7 +19,7 @@ const LIMIT_MB = 150;
 const GOP = 30;
 const BLOCK_BYTES = 16;
 
-const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+const program = join(dirname(fileURLToPath(import.meta.resolve('harmony4/package.json'))), 'dist/cli/main.js');
 
 /** Makes a process tell its peak on its way out, through a pipe that nothing else uses. */
 const PRELOAD = `data:text/javascript,${encodeURIComponent(
