@@ -98,17 +98,22 @@ async function record(
 /** The same error, and what has become of the recording. */
 function asLiveFailure(error: unknown, durable: Acknowledged | undefined, output: string, command: string): unknown {
   if (!isH4Error(error)) return error;
+  const detail = {
+    ...error.detail,
+    durable_records: durable?.records ?? 0,
+    durable_bytes: durable?.bytes ?? 0,
+  };
+  const message = `${error.message}. The recording was not closed: ${fateOf(error, durable, output, command)}`;
+  return new H4Error(error.code, message, { detail, cause: error });
+}
+
+function fateOf(error: H4Error, durable: Acknowledged | undefined, output: string, command: string): string {
+  if (error.code === 'H4_LOCKED' && durable !== undefined) {
+    return `${durable.records} records were durable, and are wherever the file is now, unless it was deleted`;
+  }
   const state =
     durable === undefined
       ? `no index point of ${output} had become durable`
       : `${output} is durable up to record ${durable.records - 1} (${durable.bytes} bytes)`;
-  return new H4Error(
-    error.code,
-    `${error.message}. The recording was not closed: ${state}; '${command} recover ${output} -o NEW' brings back ` +
-      'everything that is whole',
-    {
-      detail: { ...error.detail, durable_records: durable?.records ?? 0, durable_bytes: durable?.bytes ?? 0 },
-      cause: error,
-    },
-  );
+  return `${state}; '${command} recover ${output} -o NEW' brings back everything that is whole`;
 }
