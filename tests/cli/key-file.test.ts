@@ -59,13 +59,21 @@ describe('a key file', () => {
   test.each([
     ['nothing', ''],
     ['too little', 'secret-secret15'],
-    ['a hex digit too few', 'ab'.repeat(31) + 'c'],
+
     ['too little after the end of line is gone', '00'.repeat(7) + '\n'],
   ])('with %s is refused, and not a byte of it shown', async (_, content) => {
     const error = await rejection(read(content, 16));
     expect(error.code).toBe('H4_PARAM');
     expect(error.message).toContain(`it has ${content.length} bytes, and at least 16 are needed (or 32 hex digits)`);
     if (content !== '') expect(error.message).not.toContain(content.trim());
+  });
+
+  test('with a hex digit too few is refused, and not taken for bytes', async () => {
+    const error = await rejection(read('ab'.repeat(31) + 'c', 16));
+    expect([error.code, error.message.endsWith('63 hex digits are no whole number of bytes')]).toEqual([
+      'H4_PARAM',
+      true,
+    ]);
   });
 
   test('that is something else is not read to its end', async () => {

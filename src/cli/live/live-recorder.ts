@@ -64,7 +64,7 @@ export interface LiveResult extends RecordingSummary {
 interface Started {
   readonly builder: H4MKBuilder;
   readonly engine: EngineInfo;
-  /** Unknown where the first bytes came in an earlier session. */
+  /** Unknown where the first bytes came in an earlier run. */
   readonly mediaType: string | undefined;
 }
 
