@@ -149,14 +149,12 @@ const TORN: ReadonlySet<ErrorCode> = new Set(['H4_CRC_MISMATCH', 'H4_BAD_TAG', '
 
 const damageOf = ({ run, end }: WholeWalk, later: LaterChunk | 'unknown' | undefined): Damage | undefined => {
   const [fault] = run.findings.errors;
-  const untiledVeri = run.records?.untiledVeri ?? 0;
+  // A close without its TILE is found fault with at its end, or would be, had the file not been torn behind it.
+  const isTiled = (run.records?.untiledVeri ?? 0) === 0;
   const isTorn = fault === undefined || TORN.has(fault.code);
-  if (isTorn && later === undefined && untiledVeri === 0) return undefined;
+  if (isTorn && later === undefined && isTiled) return undefined;
   const seen = later === 'unknown' ? undefined : later;
   if (fault !== undefined) return { code: fault.code, message: fault.message, offset: fault.offset, later: seen };
-  if (untiledVeri > 0) {
-    return { code: 'H4_TILE_PLACE', message: 'A TILE is missing before VERI', offset: untiledVeri, later: seen };
-  }
   const message = 'A chunk runs past the end of the file, although later ones of the recording stand in it';
   return { code: 'H4_INNER_DAMAGE', message, offset: end, later: seen };
 };

@@ -7,6 +7,7 @@ import { type ChunkInfo, endOf, parseChunkHeader } from './chunk.js';
 import type { ByteSource } from './io/io.js';
 import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TOKN_HEAD_BYTES, isMediaMode } from './layout.js';
 import type { Limits } from './limits.js';
+import { NumberList } from './number-list.js';
 import { type KeyPlace, type RecordIndex, type RecordPlace, payloadBefore } from './record-index.js';
 import { firstIndex } from './seek.js';
 import { type ToknHead, parseToknHead } from './tokn.js';
@@ -75,10 +76,10 @@ async function* walkRecords(source: ByteSource, signal?: AbortSignal): AsyncGene
 
 export class WalkedIndex implements RecordIndex {
   latestMeta = 0;
-  readonly #offsets: number[] = [];
-  readonly #ends: number[] = [];
-  readonly #keySeqs: number[] = [];
-  readonly #keyPts: number[] = [];
+  readonly #offsets = new NumberList();
+  readonly #ends = new NumberList();
+  readonly #keySeqs = new NumberList();
+  readonly #keyPts = new NumberList();
 
   static async open(source: ByteSource, seekTrack: number, limits: Limits, signal?: AbortSignal): Promise<WalkedIndex> {
     const index = new WalkedIndex();
@@ -106,7 +107,7 @@ export class WalkedIndex implements RecordIndex {
   }
 
   place(seq: number): Promise<RecordPlace> {
-    const [offset, end] = [this.#offsets[seq], this.#ends[seq]];
+    const [offset, end] = [this.#offsets.at(seq), this.#ends.at(seq)];
     if (offset === undefined || end === undefined) {
       return Promise.reject(new H4Error('H4_PARAM', `There is no record ${seq}: the file has ${this.count}`));
     }
@@ -114,13 +115,13 @@ export class WalkedIndex implements RecordIndex {
   }
 
   nearPayload(payload: number, from: number, to: number): Promise<number> {
-    const isBeyond = (seq: number): boolean => payloadBefore(seq, this.#offsets[seq] ?? 0) > payload;
+    const isBeyond = (seq: number): boolean => payloadBefore(seq, this.#offsets.at(seq) ?? 0) > payload;
     return Promise.resolve(from + firstIndex(to - from - 1, (i) => isBeyond(from + i + 1)));
   }
 
   lastKey(pts: number): Promise<KeyPlace | undefined> {
-    const k = firstIndex(this.#keyPts.length, (i) => (this.#keyPts[i] ?? 0) > pts) - 1;
-    const [seq, found] = [this.#keySeqs[k], this.#keyPts[k]];
+    const k = firstIndex(this.#keyPts.length, (i) => (this.#keyPts.at(i) ?? 0) > pts) - 1;
+    const [seq, found] = k < 0 ? [] : [this.#keySeqs.at(k), this.#keyPts.at(k)];
     return Promise.resolve(seq === undefined || found === undefined ? undefined : { seq, pts: found });
   }
 }

@@ -239,6 +239,27 @@ describe('the decisions of section 13', () => {
     expect(await codeOf(contentOf(reader))).toBe('H4_KEY_MISSING');
   });
 
+  test('an engine may take its time', async () => {
+    const patient: CompressionEngine = {
+      info: () => legacyEngine.info(),
+      compress: (bytes) => legacyEngine.compress(bytes),
+      decompress: (bytes, raw) => Promise.resolve(legacyEngine.decompress(bytes, raw)),
+    };
+    const [slow, quick] = [await opened(whole, { decode: patient }), await opened(whole)];
+    expect(await contentOf(slow)).toEqual(await contentOf(quick));
+  });
+
+  test('where a block stands is known without reading it', async () => {
+    const reader = await opened(whole);
+    const first = chunkOf(whole, 'CORE');
+    expect(reader.stored(0)).toEqual({ offset: first.offset, size: first.size });
+  });
+
+  test('masked blocks of which there are none need no key', async () => {
+    const reader = await opened(closed(meta({ ...META, masked: true })));
+    expect(await contentOf(reader)).toEqual(new Uint8Array(0));
+  });
+
   test('without an engine blocks are found, and not decoded', async () => {
     const reader = await LegacyReader.open(createMemorySource(whole));
     expect(await reader.seek(66_666)).toMatchObject({ index: 2 });

@@ -313,13 +313,14 @@ describe('later META', () => {
       zero,
       { h4mk: { tracks: [{ id: 1, kind: 'audio' }] }, keys: [{ epoch: 5, salt: SALT, commit: COMMIT }] },
       { h4mk: { source } },
-      { h4mk: { end: true } },
+      { h4mk: { end: true, clock: { utc_us: 5, at_pts: 0, source: 'a wrist' } } },
       { x: 1 },
     );
     expect(ledger.tracks.map(({ id }) => id)).toEqual([0, 1]);
     expect(ledger.epochs).toEqual([{ epoch: 5, salt: SALT, commit: COMMIT }]);
     expect([ledger.hasEpoch(5), ledger.hasEpoch(4)]).toEqual([true, false]);
     expect(ledger.source).toEqual(source);
+    expect(ledger.clock).toEqual({ utc_us: 5, at_pts: 0, source: 'a wrist' });
     expect(ledger.ended).toBe(true);
     expect(ledger.recordZero).toBe(zero);
   });

@@ -1,6 +1,7 @@
 /** The check of one file, on whichever thread: from opening it to an outcome that is plain data and can go to another one. */
+import { createIterableFeed } from '../../container/feed.js';
 import type { ByteSource } from '../../container/io/io.js';
-import { type VerificationReport, verifyContainer } from '../../container/verify.js';
+import { type VerificationReport, verifyContainer, verifyStream } from '../../container/verify.js';
 import { EXIT, type Failure, failureOf } from '../exit.js';
 import { type Portrait, portraitOf } from './portrait.js';
 import { type RecordStates, recordStates } from './record-states.js';
@@ -53,6 +54,23 @@ export async function checkFile(
     return uncheckedFile(failureOf(error, signal, options.command));
   } finally {
     await source?.close();
+  }
+}
+
+/** Checks what arrives in pieces, once and without keeping it: for all that needs no second look. */
+export async function checkPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  options: CheckOptions,
+  { signal, onProgress }: CheckEvents,
+): Promise<Checked> {
+  try {
+    const events = { signal, ...(onProgress === undefined ? {} : { onProgress }) };
+    const report = await verifyStream(createIterableFeed(pieces), events);
+    const exitCode = exitCodeUnder(options.allow, report);
+    return { exitCode, report: { ...report, exit_code: exitCode } };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return uncheckedFile(failureOf(error, signal, options.command));
   }
 }
 

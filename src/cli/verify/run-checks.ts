@@ -2,11 +2,12 @@
 import { openFileSource } from '../../storage/node/file-source.js';
 import type { Context } from '../context.js';
 import { failureOf } from '../exit.js';
-import { inputName, openInput } from '../input.js';
+import { STDIN, inputName, openInput, readStdin } from '../input.js';
+import { readableBytes } from '../media-input.js';
 import { Progress } from '../progress.js';
 import { isRemote } from '../remote.js';
 import { CheckPool } from './check-pool.js';
-import { type Checked, type CheckEvents, type CheckOptions, checkFile, uncheckedFile } from './checker.js';
+import { type Checked, type CheckEvents, type CheckOptions, checkFile, checkPieces, uncheckedFile } from './checker.js';
 import { inOrder } from './in-order.js';
 import type { Target } from './targets.js';
 
@@ -98,6 +99,9 @@ function checkHere(
 ): Promise<Checked> {
   const { signal, command } = context.io;
   if (error !== undefined) return Promise.resolve(uncheckedFile(failureOf(error, signal, command)));
+  if (file === STDIN && !check.records && !check.hash && !check.portrait) {
+    return checkPieces(readableBytes(readStdin(context), inputName(file)), check, { signal, ...events });
+  }
   const open = () => (isRegular ? openFileSource(file) : openInput(file, context, { wholeFile: true, allowFullRead }));
   // A drawing is not worth a second way through a file on another machine.
   return checkFile(open, isRemote(file) ? { ...check, portrait: false } : check, { signal, ...events });
