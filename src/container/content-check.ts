@@ -10,6 +10,7 @@ import { MODE } from './layout.js';
 import type { Limits } from './limits.js';
 import { MetaLedger, ZERO_UID, parseMeta } from './meta.js';
 import type { FramedRecord } from './record-framing.js';
+import { voidFaults } from './redacted.js';
 import type { StoredRecord } from './record-reader.js';
 import type { TrackTotal } from './track-ledger.js';
 import { type Verified, verifyPayload } from './verified.js';
@@ -82,12 +83,8 @@ export class ContentCheck {
   }
 
   #checkVoid({ tokn, offset, payload }: FramedRecord, before: number): void {
-    if ((payload.size !== 0 && payload.size !== tokn.size) || payload.payload.some((byte) => byte !== 0)) {
-      const message = 'VOID must be all zero, and empty or of the size it replaces';
-      this.#findings.error('H4_VOID_PAYLOAD', payload.offset, message);
-    }
-    if (tokn.blind.some((byte) => byte !== 0)) {
-      this.#findings.error('H4_VOID_BLIND', offset, `Record ${tokn.seq} is redacted, but it keeps its blind`);
+    for (const { code, message } of voidFaults(tokn, payload.payload)) {
+      this.#findings.error(code, code === 'H4_VOID_BLIND' ? offset : payload.offset, message);
     }
     if (before === 0) this.#findings.error('H4_VOID_RECORD0', offset, 'Record 0 must not be redacted');
   }

@@ -28,8 +28,10 @@ export {
 } from './legacy-reader.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export { type ClockInfo, type RecordingInfo, type SourceInfo, type TrackInfo, ZERO_UID, contentUid } from './meta.js';
+export { type SubtreePlace, verifyConsistency, verifyInclusion, verifySubtree } from './merkle-proof.js';
+export { type RangeProof, verifyRangeProof } from './range-proof.js';
 export { H4MKReader, type OpenOptions, type RecordRange } from './reader.js';
-export type { LocatedHead, StoredRecord } from './record-reader.js';
+export type { LocatedHead, RawRecord, StoredRecord } from './record-reader.js';
 export { type Recovery, type Resumption, assertResumable, readResumption, recoverRecording } from './recover.js';
 export { type Damage, type Loss, type RecoveryScan, scanRecording } from './recovery-scan.js';
 export type { RecoverOptions } from './recovery-walk.js';
@@ -42,8 +44,11 @@ export {
   type RecordReceipt,
   RecordWriter,
 } from './record-writer.js';
+export { type Run, type Salvage, type SalvageOptions, salvageRecording } from './salvage.js';
 export { type SeekEntry, SeekTable, findInSeekChunk } from './seek.js';
+export { type SlicePlan, SliceWriter } from './slice-writer.js';
 export type { Tail } from './tail.js';
+export { type TreeHashes, proveConsistency, proveInclusion, proveRange } from './tree-hashes.js';
 export { H4MKStreamReader, type StreamReadOptions } from './stream-reader.js';
 export { type BlockToken, type Tokn, type ToknHead, tokensOf } from './tokn.js';
 export type { TrackTotal } from './track-ledger.js';

@@ -40,6 +40,12 @@ const rangeFault = ({ size, first, count }: Omit<RangeProof, 'hashes'>): string 
     : undefined;
 };
 
+/** Refuses with H4_PROOF_INVALID a range that no tree of that size has. */
+export const assertRange = (range: Omit<RangeProof, 'hashes'>): void => {
+  const fault = rangeFault(range);
+  if (fault !== undefined) refuse(fault);
+};
+
 /**
  * Computes the root that a proof leads to, while the leaves arrive one by one in order. It holds the hashes of the proof and
  * O(log n) more, however long the range. Refuses with H4_PROOF_INVALID a range that the tree does not have, and hashes
@@ -54,8 +60,7 @@ export class RangeVerifier {
   #root: Uint8Array | undefined;
 
   constructor(proof: RangeProof) {
-    const fault = rangeFault(proof);
-    if (fault !== undefined) refuse(fault);
+    assertRange(proof);
     const { size, first, count, hashes } = proof;
     this.#size = size;
     this.#end = first + count;

@@ -16,9 +16,17 @@ import { leafHash } from './merkle.js';
 import { MetaLedger, type RecordingInfo, type TrackInfo, parseMeta } from './meta.js';
 import { PreloadedSource } from './preloaded-source.js';
 import type { RecordIndex } from './record-index.js';
-import { type LocatedHead, type StoredRecord, readHeadAt, readRecordAt } from './record-reader.js';
+import {
+  type LocatedHead,
+  type RawRecord,
+  type StoredRecord,
+  readHeadAt,
+  readRawRecordAt,
+  readRecordAt,
+} from './record-reader.js';
 import { type Tail, tailAtEnd } from './tail.js';
 import { TileIndex } from './tile-index.js';
+import type { TreeHashes } from './tree-hashes.js';
 import type { Tokn, ToknHead } from './tokn.js';
 import { type Guide, findByPosition, findKeyByPts, lastOfTrack } from './track-search.js';
 import { WalkedIndex, sliceError } from './walked-index.js';
@@ -180,6 +188,16 @@ export class H4MKReader {
   /** Record `seq` with its verified payload: one exact read. */
   async record(seq: number, signal?: AbortSignal): Promise<StoredRecord> {
     return readRecordAt(this.#source, await this.#index.place(seq, signal), seq, this.#limits, signal);
+  }
+
+  /** Record `seq` as it stands in the file, with its payload verified unless it was redacted: what a slice copies. */
+  async rawRecord(seq: number, signal?: AbortSignal): Promise<RawRecord> {
+    return readRawRecordAt(this.#source, await this.#index.place(seq, signal), seq, this.#limits, signal);
+  }
+
+  /** The hashes of the tree as the tiles have them; undefined for a file without tiles. */
+  get tree(): TreeHashes | undefined {
+    return this.#index instanceof TileIndex ? this.#index.hashes : undefined;
   }
 
   /** The decoded media block of record `seq`. */

@@ -9,6 +9,7 @@ import type { ByteSource } from './io/io.js';
 import { CHUNK_HEADER_BYTES, TOKEN_BYTES, TOKN_HEAD_BYTES, payloadTagOf } from './layout.js';
 import type { Limits } from './limits.js';
 import type { RecordPlace } from './record-index.js';
+import { voidFaults } from './redacted.js';
 import { type Tokn, type ToknHead, parseTokn, parseToknHead } from './tokn.js';
 import { type Verified, verifyPayload } from './verified.js';
 
@@ -22,6 +23,13 @@ export interface StoredRecord {
   readonly offset: number;
   /** Undefined where the payload was redacted. */
   readonly payload: Verified<Uint8Array> | undefined;
+}
+
+/** A record as it stands in a file: its TOKN, and the payload chunk, which is VOID where it was redacted. */
+export interface RawRecord {
+  readonly tokn: Tokn;
+  readonly tag: string;
+  readonly payload: Uint8Array;
 }
 
 /** What is read where the extent of a record is not known: enough for the TOKN of a block of 4000 tokens. */
@@ -79,6 +87,42 @@ export const readRecordAt = async (
   limits: Limits,
   signal: AbortSignal | undefined,
 ): Promise<StoredRecord> => {
+  const { tokn, tag, load } = await readFramed(source, place, seq, limits, signal);
+  const payload = tag === 'VOID' ? undefined : verifyPayload(tokn, await load());
+  return { tokn, offset: place.offset, payload };
+};
+
+/** Record `seq` at `place` as it stands in the file, its payload verified or, where it was redacted, VOID. */
+export const readRawRecordAt = async (
+  source: ByteSource,
+  place: RecordPlace,
+  seq: number,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<RawRecord> => {
+  const { tokn, tag, load } = await readFramed(source, place, seq, limits, signal);
+  const payload = await load();
+  if (tag !== 'VOID') return { tokn, tag, payload: verifyPayload(tokn, payload) };
+  const [fault] = voidFaults(tokn, payload);
+  if (fault !== undefined) throw new H4Error(fault.code, fault.message);
+  return { tokn, tag, payload };
+};
+
+interface FramedExtent {
+  readonly tokn: Tokn;
+  /** Of the payload chunk. */
+  readonly tag: string;
+  /** Its payload, which nothing has been compared with. */
+  readonly load: () => Promise<Uint8Array>;
+}
+
+const readFramed = async (
+  source: ByteSource,
+  place: RecordPlace,
+  seq: number | undefined,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<FramedExtent> => {
   const { offset } = place;
   const most = 3 * CHUNK_HEADER_BYTES + TOKN_HEAD_BYTES + limits.maxChunkBytes + TOKEN_BYTES * limits.maxTokens;
   const isPlausible = place.end > offset && place.end <= offset + most && place.end <= source.size;
@@ -102,8 +146,10 @@ export const readRecordAt = async (
   if (seq !== undefined && tokn.seq !== seq) throw misplaced(offset, seq, tokn.seq);
 
   const payloadChunk = parseChunkOf(bytes, payloadAt, offset, payloadTagOf(tokn.mode), limits);
-  if (payloadChunk.tag === 'VOID') return { tokn, offset, payload: undefined };
   const end = endOf(payloadChunk) - offset;
-  await extend(end);
-  return { tokn, offset, payload: verifyPayload(tokn, bytes.subarray(payloadAt + CHUNK_HEADER_BYTES, end)) };
+  const load = async (): Promise<Uint8Array> => {
+    await extend(end);
+    return bytes.subarray(payloadAt + CHUNK_HEADER_BYTES, end);
+  };
+  return { tokn, tag: payloadChunk.tag, load };
 };

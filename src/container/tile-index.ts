@@ -9,10 +9,13 @@ import { firstIndex } from './seek.js';
 import type { Tail } from './tail.js';
 import type { Tile } from './tile.js';
 import { TileCache, openIndex, openWidth, readTile } from './tile-cache.js';
+import { TiledHashes, type TreeHashes } from './tree-hashes.js';
 
 export class TileIndex implements RecordIndex {
   readonly count: number;
   readonly latestMeta: number;
+  /** The tree as the tiles have it. */
+  readonly hashes: TreeHashes;
   readonly #tiles: TileCache;
   /** The unfinished tiles, the highest level first: together they cover all records, in this order. */
   readonly #openTiles: readonly Tile[];
@@ -23,6 +26,7 @@ export class TileIndex implements RecordIndex {
     this.count = tail.records;
     this.latestMeta = tail.meta;
     this.#tiles = new TileCache(source, limits, open);
+    this.hashes = new TiledHashes(tail.records, (level, index, signal) => this.#tiles.tile(level, index, signal));
     this.#openTiles = open.filter((tile) => tile !== undefined).reverse();
     this.#ends = [tail.seek, tail.sign, tail.self, ...tail.tiles].filter((at) => at > 0).sort((a, b) => a - b);
   }

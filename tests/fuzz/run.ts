@@ -7,6 +7,7 @@ import type { AllocationMeter } from './meter.js';
 import { indexed } from './target-indexed.js';
 import { legacy } from './target-legacy.js';
 import { recover } from './target-recover.js';
+import { salvage } from './target-salvage.js';
 import { resume } from './target-resume.js';
 import { stream } from './target-stream.js';
 import { walk } from './target-walk.js';
@@ -19,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   stream,
   legacy,
   recover,
+  salvage,
   resume,
   walk,
 ];
