@@ -151,7 +151,7 @@ export class LegacyReader {
   blocks(range: LegacyRange = {}, signal?: AbortSignal): AsyncGenerator<LegacyContent, void> {
     const decoded = (block: LegacyBlock, payload: Uint8Array): LegacyContent | Promise<LegacyContent> => {
       const bytes = this.#decode(block.index, payload, block.raw);
-      return bytes instanceof Uint8Array ? { ...block, bytes } : bytes.then((each) => ({ ...block, bytes: each }));
+      return bytes instanceof Uint8Array ? contentOf(block, bytes) : bytes.then((each) => contentOf(block, each));
     };
     return this.#walk(range, true, decoded, signal);
   }
@@ -179,9 +179,9 @@ export class LegacyReader {
         // Measured again where it was known: what is decoded is what has just been read.
         raw = this.#measured(index, place, payload);
       }
-      const time = times.at(index, pos);
+      const { pts, key } = times.at(index, pos);
       if (index >= from) {
-        const item = itemOf({ index, offset: place.offset, size: place.size, pos, raw, ...time }, payload);
+        const item = itemOf({ index, offset: place.offset, size: place.size, pos, raw, pts, key }, payload);
         yield item instanceof Promise ? await item : item;
       }
       pos += raw;
@@ -272,3 +272,8 @@ export class LegacyReader {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Field by field, as in ChunkStream: blocks come by the million. */
+const contentOf = ({ index, offset, size, pos, raw, pts, key }: LegacyBlock, bytes: Uint8Array): LegacyContent => {
+  return { index, offset, size, pos, raw, pts, key, bytes };
+};

@@ -150,7 +150,11 @@ export const parseTokn = (payload: Uint8Array, limits: Limits = DEFAULT_LIMITS):
     refuse('H4_TOKN_SIZE', `TOKN has ${payload.length} bytes; with ${head.count} tokens it must have ${expected}`);
   }
   const entryBytes = toknBytes(head.count, 0);
-  const tokn: Tokn = { ...head, entry: payload.subarray(0, entryBytes), blind: payload.subarray(entryBytes) };
+  const { mode, key, track, epoch, seq, pts, pos, back, count, raw, size, commit } = head;
+  const entry = payload.subarray(0, entryBytes);
+  const blind = payload.subarray(entryBytes);
+  // Field by field, as in ChunkStream.
+  const tokn: Tokn = { mode, key, track, epoch, seq, pts, pos, back, count, raw, size, commit, entry, blind };
   assertTokens(tokn);
   assertWithin(head, limits);
   return tokn;
