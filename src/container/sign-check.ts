@@ -3,11 +3,10 @@
  * names this file, that its size and root are those of the tree, and that a time stamp belongs to a SIGN before it. None of
  * this proves who signed.
  */
-import { fromBase64, toHex } from '../utils/bytes.js';
-import { H4Error, isH4Error } from '../utils/error.js';
-import { type JsonObject, type JsonValue, isJsonObject } from '../utils/json-value.js';
+import { toHex } from '../utils/bytes.js';
+import { parseEnvelope } from '../utils/dsse.js';
+import { H4Error } from '../utils/error.js';
 import { sha256 } from '../utils/sha256.js';
-import { parseStrictJson } from '../utils/strict-json.js';
 import type { Chunk } from './chunk.js';
 import type { Findings } from './findings.js';
 import { HASH_BYTES } from './layout.js';
@@ -87,7 +86,8 @@ export class SignCheck {
   }
 
   attestation(chunk: Chunk): void {
-    assertEnvelope(chunk.payload, this.#limits);
+    const { maxMetaBytes, maxJsonDepth, maxNoteLines } = this.#limits;
+    parseEnvelope(chunk.payload, { maxBytes: maxMetaBytes, maxDepth: maxJsonDepth, maxSignatures: maxNoteLines });
   }
 }
 
@@ -110,34 +110,6 @@ const parseTime = (payload: Uint8Array): Uint8Array => {
     );
   }
   return payload.subarray(IMPRINT_AT, TOKEN_AT);
-};
-
-/** A DSSE envelope: payloadType, payload in base64, and signatures, of which there is at least one. */
-const assertEnvelope = (payload: Uint8Array, limits: Limits): void => {
-  const json = parseEnvelopeJson(payload, limits);
-  const { payload: body, payloadType, signatures } = json;
-  if (typeof payloadType !== 'string' || typeof body !== 'string') refuseEnvelope('lacks payloadType or payload');
-  else fromBase64(body, { code: 'H4_ATTS_ENVELOPE', what: 'the payload in ATTS' });
-  if (!Array.isArray(signatures) || signatures.length === 0 || !signatures.every(isSignature)) {
-    refuseEnvelope('has no signatures');
-  }
-};
-
-const isSignature = (value: JsonValue): boolean =>
-  isJsonObject(value) && typeof value['sig'] === 'string' && ['undefined', 'string'].includes(typeof value['keyid']);
-
-const parseEnvelopeJson = (payload: Uint8Array, limits: Limits): JsonObject => {
-  try {
-    const json = parseStrictJson(payload, { maxBytes: limits.maxMetaBytes, maxDepth: limits.maxJsonDepth });
-    return isJsonObject(json) ? json : refuseEnvelope('is JSON, but not an object');
-  } catch (cause) {
-    if (isH4Error(cause, 'H4_META_JSON')) throw new H4Error('H4_ATTS_ENVELOPE', `ATTS: ${cause.message}`, { cause });
-    throw cause;
-  }
-};
-
-const refuseEnvelope = (why: string): never => {
-  throw new H4Error('H4_ATTS_ENVELOPE', `ATTS ${why}: it is no DSSE envelope`);
 };
 
 /**

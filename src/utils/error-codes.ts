@@ -5,7 +5,7 @@
  */
 
 export type ErrorKind =
-  'malformed' | 'tampered' | 'untrusted' | 'unsupported' | 'limit' | 'missing' | 'usage' | 'internal';
+  'malformed' | 'tampered' | 'untrusted' | 'unsupported' | 'limit' | 'missing' | 'unavailable' | 'usage' | 'internal';
 
 interface ErrorCodeEntry {
   readonly kind: ErrorKind;
@@ -146,11 +146,41 @@ export const ERROR_CODES = {
   H4_HTTP_RANGE: { kind: 'unsupported', meaning: 'The server ignored a range request, or answered another one.' },
   H4_CANCELLED: { kind: 'missing', meaning: 'The caller cancelled the operation.' },
 
+  // Compression cores: spec/engine.md.
+  H4_CORE_NOT_FOUND: { kind: 'unavailable', meaning: 'There is no file at the path of the compression core.' },
+  H4_CORE_LOAD: { kind: 'unavailable', meaning: 'The core is no library or module that can be loaded here.' },
+  H4_CORE_SYMBOL: { kind: 'unavailable', meaning: 'The core does not export a function that is needed.' },
+  H4_CORE_MISMATCH: { kind: 'tampered', meaning: 'The core has another engine id than the one pinned.' },
+  H4_CORE_ALTERED: {
+    kind: 'tampered',
+    meaning: 'The core has another fingerprint than the one pinned or measured before.',
+  },
+  H4_CORE_PIN: { kind: 'usage', meaning: 'A pin is malformed, or pins are set and no core is.' },
+  H4_ENGINE_CRASHED: { kind: 'unavailable', meaning: 'The engine died during the call.' },
+  H4_ENGINE_TIMEOUT: { kind: 'unavailable', meaning: 'The engine did not answer in time.' },
+  H4_ENGINE_BAD_OUTPUT: { kind: 'tampered', meaning: 'The engine made a block that is not what was given to it.' },
+  H4_CORE_SETUP: { kind: 'unavailable', meaning: 'Warning: how the core is installed should be mended.' },
+  H4_ENGINE_EQUIVALENT: {
+    kind: 'unavailable',
+    meaning: 'Warning: another build of the core decodes, by the list of the operator.',
+  },
+  H4_BUSY: { kind: 'unavailable', meaning: 'Too much work is waiting already.' },
+
+  // The service.
+  H4_NOT_FOUND: { kind: 'missing', meaning: 'There is nothing at this address.' },
+  H4_METHOD: { kind: 'usage', meaning: 'The address does not take this method.' },
+  H4_UPLOAD_LIMIT: { kind: 'limit', meaning: 'The body of the request is larger than the service takes.' },
+  H4_UPLOAD_STALLED: { kind: 'usage', meaning: 'The body of the request stopped coming.' },
+  H4_MEDIA_TYPE: { kind: 'unsupported', meaning: 'The request has a body of a type that the address does not take.' },
+  H4_HOST: { kind: 'untrusted', meaning: 'The request was addressed to a name that is not that of the service.' },
+  H4_ORIGIN: { kind: 'untrusted', meaning: 'The request was sent by the page of another site.' },
+
   // The caller.
   H4_PARAM: { kind: 'usage', meaning: 'A parameter is invalid.' },
   H4_EXISTS: { kind: 'usage', meaning: 'The destination exists and overwriting it was not asked for.' },
   H4_STATE: { kind: 'usage', meaning: 'An object was used out of order, for instance written to after it was closed.' },
   H4_ENGINE_INPUT: { kind: 'usage', meaning: 'The engine was given input that it does not accept.' },
+  H4_SIGNING_KEY: { kind: 'usage', meaning: 'A signing key cannot be read.' },
 
   // Ourselves.
   H4_INTERNAL: { kind: 'internal', meaning: 'A defect in this software.' },
@@ -165,6 +195,7 @@ const HTTP_STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
   unsupported: 415,
   limit: 413,
   missing: 404,
+  unavailable: 503,
   usage: 400,
   internal: 500,
 };
@@ -178,6 +209,14 @@ const HTTP_STATUS_BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   H4_WRITE: 503,
   H4_LOCKED: 503,
   H4_CANCELLED: 503,
+  H4_CORE_MISMATCH: 503,
+  H4_CORE_ALTERED: 503,
+  H4_ENGINE_CRASHED: 502,
+  H4_ENGINE_BAD_OUTPUT: 502,
+  H4_ENGINE_TIMEOUT: 504,
+  H4_METHOD: 405,
+  H4_UPLOAD_STALLED: 408,
+  H4_HOST: 421,
 };
 
 const EXIT_CODE_BY_KIND: Readonly<Record<ErrorKind, number>> = {
@@ -187,6 +226,7 @@ const EXIT_CODE_BY_KIND: Readonly<Record<ErrorKind, number>> = {
   unsupported: 1,
   limit: 1,
   missing: 1,
+  unavailable: 1,
   usage: 2,
   internal: 70,
 };
@@ -196,6 +236,7 @@ const EXIT_CODE_BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   H4_WRITE: 4,
   H4_LOCKED: 4,
   H4_HTTP_RANGE: 4,
+  H4_CORE_NOT_FOUND: 4,
 };
 
 /** The status with which the HTTP service answers an error of this code. */

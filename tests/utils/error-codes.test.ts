@@ -28,7 +28,10 @@ describe('docs/reference/errors.md', () => {
   });
 
   it('gives for each kind the status and the exit code that its codes have by default', () => {
-    const documented = rowsOf(page, /^(malformed|tampered|untrusted|unsupported|limit|missing|usage|internal)$/);
+    const documented = rowsOf(
+      page,
+      /^(malformed|tampered|untrusted|unsupported|limit|missing|unavailable|usage|internal)$/,
+    );
     const kinds = new Set(codes.map((code) => ERROR_CODES[code].kind));
 
     expect(new Set(documented.map(([kind]) => kind))).toEqual(kinds);
@@ -52,6 +55,7 @@ describe('httpStatusOf()', () => {
     ['H4_BAD_VERSION', 415],
     ['H4_LIMIT_CHUNK', 413],
     ['H4_SEEK_NOT_FOUND', 404],
+    ['H4_BUSY', 503],
     ['H4_PARAM', 400],
     ['H4_INTERNAL', 500],
   ] as const)('answers %s with the status of its kind, %i', (code, status) => {
@@ -67,6 +71,14 @@ describe('httpStatusOf()', () => {
     ['H4_WRITE', 503],
     ['H4_LOCKED', 503],
     ['H4_CANCELLED', 503],
+    ['H4_CORE_MISMATCH', 503],
+    ['H4_CORE_ALTERED', 503],
+    ['H4_ENGINE_CRASHED', 502],
+    ['H4_ENGINE_BAD_OUTPUT', 502],
+    ['H4_ENGINE_TIMEOUT', 504],
+    ['H4_METHOD', 405],
+    ['H4_UPLOAD_STALLED', 408],
+    ['H4_HOST', 421],
   ] as const)('answers %s with %i, other than its kind', (code, status) => {
     expect(httpStatusOf(code)).toBe(status);
   });
@@ -86,9 +98,12 @@ describe('exitCodeOf()', () => {
     expect(exitCodeOf(code)).toBe(exit);
   });
 
-  it.each(['H4_IO', 'H4_WRITE', 'H4_LOCKED'] as const)('ends on %s with 4, other than its kind', (code) => {
-    expect(exitCodeOf(code)).toBe(4);
-  });
+  it.each(['H4_IO', 'H4_WRITE', 'H4_LOCKED', 'H4_CORE_NOT_FOUND'] as const)(
+    'ends on %s with 4, other than its kind',
+    (code) => {
+      expect(exitCodeOf(code)).toBe(4);
+    },
+  );
 });
 
 describeShared('the table of error codes', (shared) => {
@@ -112,10 +127,28 @@ describeShared('the table of error codes', (shared) => {
       'H4_WRITE',
       'H4_LOCKED',
       'H4_CANCELLED',
+      'H4_CORE_NOT_FOUND',
+      'H4_CORE_LOAD',
+      'H4_CORE_SYMBOL',
+      'H4_CORE_MISMATCH',
+      'H4_CORE_ALTERED',
+      'H4_CORE_PIN',
+      'H4_ENGINE_CRASHED',
+      'H4_ENGINE_TIMEOUT',
+      'H4_ENGINE_BAD_OUTPUT',
+      'H4_BUSY',
+      'H4_NOT_FOUND',
+      'H4_METHOD',
+      'H4_UPLOAD_LIMIT',
+      'H4_UPLOAD_STALLED',
+      'H4_MEDIA_TYPE',
+      'H4_HOST',
+      'H4_ORIGIN',
       'H4_PARAM',
       'H4_EXISTS',
       'H4_STATE',
       'H4_ENGINE_INPUT',
+      'H4_SIGNING_KEY',
       'H4_INTERNAL',
     ]);
   });

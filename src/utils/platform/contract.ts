@@ -20,6 +20,15 @@ export interface Platform {
   createSha256(): RunningHash;
   /** HMAC-SHA-256 of the concatenated parts: 32 fresh bytes. */
   hmacSha256(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array;
+  /** The 32-byte public key of a 32-byte Ed25519 seed. */
+  ed25519PublicKey(seed: Uint8Array): Uint8Array;
+  /** The 64-byte Ed25519 signature (RFC 8032, deterministic) by a 32-byte seed. */
+  ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  /**
+   * Whether the 64 bytes of `signature` are right, by the equation without cofactor. Lengths have been checked before; of
+   * 32 and 64 bytes that are no key and no signature it is false, and nothing is thrown.
+   */
+  ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
 export declare const platform: Platform;

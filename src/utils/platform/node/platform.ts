@@ -3,6 +3,7 @@
 import { createHash, createHmac, type Hash, hash } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import type { Platform, RunningHash } from '../contract.js';
+import { ed25519PublicKey, ed25519Sign, ed25519Verify } from './ed25519.js';
 
 /** Up to here joining the parts costs less than a call into C for each (measured: a tree node of 65 bytes, -12 %). */
 const MAX_JOINED_BYTES = 256;
@@ -13,6 +14,9 @@ export const platform: Platform = {
   sha256,
   createSha256: () => new NodeHash(createHash('sha256')),
   hmacSha256: (key, parts) => digestOf(createHmac('sha256', key), parts),
+  ed25519PublicKey,
+  ed25519Sign,
+  ed25519Verify,
 };
 
 class NodeHash implements RunningHash {

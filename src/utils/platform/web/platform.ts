@@ -7,6 +7,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import type { Platform, RunningHash } from '../contract.js';
 import { crc32 } from './crc32.js';
+import { ed25519PublicKey, ed25519Sign, ed25519Verify } from './ed25519.js';
 
 type NobleHash = ReturnType<typeof nobleSha256.create>;
 
@@ -16,6 +17,9 @@ export const platform: Platform = {
   sha256: (parts) => digestOf(nobleSha256.create(), parts),
   createSha256: () => new WebHash(nobleSha256.create()),
   hmacSha256: (key, parts) => digestOf(hmac.create(nobleSha256, key), parts),
+  ed25519PublicKey,
+  ed25519Sign,
+  ed25519Verify,
 };
 
 class WebHash implements RunningHash {
