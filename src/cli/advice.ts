@@ -27,12 +27,14 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   H4_META_NOT_JCS: 'It is readable all the same; another writer formats its JSON differently.',
   H4_KEY_MISSING: 'What is masked or encrypted can be read only with its key.',
   H4_INNER_DAMAGE:
-    "Compare it with another copy. What stands before the damage: '{harmony4} recover FILE --cut -o NEW'; what stands " +
-    'behind it, extract with --from may still read.',
+    "Compare it with another copy. All whole records on both sides of the damage: '{harmony4} recover FILE --slice -o NEW'; " +
+    "only what stands before it, as a recording: '{harmony4} recover FILE --cut -o NEW'.",
   H4_AFTER_END: 'Nothing can follow the end of a recording: record to another file.',
   H4_ROLLBACK: 'What was once safe is gone: look for another copy before you go on, and keep this one.',
   H4_KEY_WRONG: 'Use the key with which this recording was made.',
-  H4_ENGINE_UNKNOWN: 'Use the engine with which this recording was made, with exactly that fingerprint.',
+  H4_ENGINE_UNKNOWN:
+    'Set HARMONY4_CORE_PATH to the core with which this recording was made, with exactly that fingerprint, or list an ' +
+    'equivalent build of it in the file that HARMONY4_ENGINE_EQUIVALENTS names.',
   H4_RANGE_REDACTED: 'Redacted content is gone for good. --from and --to extract what lies around it.',
   H4_EXISTS: 'Choose another name, or overwrite with --force.',
   H4_SIGN_MISSING: 'Ask whoever made the recording for a signed copy.',
@@ -46,6 +48,9 @@ const BY_KIND: Readonly<Partial<Record<ErrorKind, string>>> = {
   untrusted: 'Do not rely on the file before this has been cleared up with whoever made it.',
   limit: 'The file demands more than a reader grants to a file that nobody vouches for.',
 };
+
+/** They are about a core and not about a file, and their messages say what to do. */
+const ABOUT_CORES: ReadonlySet<ErrorCode> = new Set(['H4_CORE_MISMATCH', 'H4_CORE_ALTERED', 'H4_ENGINE_BAD_OUTPUT']);
 
 /** What is known about a file beside a code, where it changes what to do. */
 export interface Circumstances {
@@ -66,6 +71,7 @@ export function nextStepFor(code: ErrorCode, command: string, about: Circumstanc
       `to it follow${bytes === 1 ? 's' : ''}; a copy that ends at offset ${offset} has all of it.`
     );
   }
+  if (ABOUT_CORES.has(code)) return undefined;
   return (BY_CODE[code] ?? BY_KIND[ERROR_CODES[code].kind])?.replaceAll('{harmony4}', command);
 }
 

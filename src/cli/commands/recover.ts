@@ -1,6 +1,7 @@
 /** `harmony4 recover`: all whole records of a recording that was cut off, and an account of what is lost. */
 import { type Recovery, recoverRecording } from '../../container/recover.js';
 import { type RecoveryScan, scanRecording } from '../../container/recovery-scan.js';
+import { type Run, type Salvage, salvageRecording } from '../../container/salvage.js';
 import { type RecoverOptions, signalOf } from '../../container/recovery-walk.js';
 import { type Tail, parseTail } from '../../container/tail.js';
 import { CHUNK_HEADER_BYTES } from '../../container/layout.js';
@@ -21,6 +22,7 @@ export interface RecoverVerbOptions {
   readonly output?: string;
   readonly dryRun?: boolean;
   readonly cut?: boolean;
+  readonly slice?: boolean;
   readonly force?: boolean;
   readonly allowFullRead?: boolean;
   readonly progress: boolean;
@@ -39,6 +41,10 @@ export const addRecover: AddVerb = (program, context, done) => {
     .option('-o, --output <OUT>', 'the H4MK file to write, or - for standard output')
     .option('--dry-run', 'only say what is whole and what is lost')
     .option('--cut', 'if it is damaged inside: take the part before the damage, and give up what follows')
+    .option(
+      '--slice',
+      'if it is damaged inside: write all whole records on both sides as a slice that proves their places',
+    )
     .option('-f, --force', 'overwrite OUT')
     .option(...FULL_READ_OPTION)
     .option(...NO_PROGRESS_OPTION)
@@ -49,6 +55,7 @@ export const addRecover: AddVerb = (program, context, done) => {
         'recover cut.h4mk -o whole.h4mk          # exits 3',
         'recover cut.h4mk --dry-run              # exits 3',
         'recover cut.h4mk -o whole.h4mk --json   # exits 3',
+        'recover changed.h4mk -o rest.h4mk --slice   # exits 3',
       ])}
 
 OUT has an end only if FILE had its end record: nobody but its writer can say that a recording is complete.
@@ -61,6 +68,7 @@ Exit codes: 0 nothing is missing, 3 recovered with loss or without an end, 1 dam
 export async function recover(file: string, options: RecoverVerbOptions, context: Context): Promise<number> {
   const { signal } = context.io;
   const { output, dryRun = false, cut = false } = options;
+  if (options.slice === true) return recoverSlice(file, options, context);
   if ((output === undefined) !== dryRun) {
     throw new H4Error('H4_PARAM', 'Name the file to write with -o, or ask for --dry-run to write none');
   }
@@ -90,6 +98,61 @@ export async function recover(file: string, options: RecoverVerbOptions, context
     progress.clear();
     await source.close();
   }
+}
+
+/** Writes all whole records of FILE to OUT as a slice. Resolves to 0 if none is missing, else to 3. */
+async function recoverSlice(file: string, options: RecoverVerbOptions, context: Context): Promise<number> {
+  const { output, dryRun = false, cut = false, force = false } = options;
+  if (output === undefined || dryRun || cut) {
+    throw new H4Error('H4_PARAM', '--slice writes a file: name it with -o, and ask for neither --dry-run nor --cut');
+  }
+  const source = await openInput(file, context, { wholeFile: true, allowFullRead: options.allowFullRead === true });
+  const label = `recovering ${inputName(file)}`;
+  const progress = new Progress(context, { label, total: source.size, enabled: options.progress });
+  try {
+    const salvage = await writeOutput(output, { force, input: file, hashing: false }, context, (sink) =>
+      salvageRecording(source, sink, {
+        ...signalOf(context.io),
+        onProgress: (records, of) => progress.update((source.size * records) / of),
+      }),
+    );
+    progress.clear();
+    await printSalvage(file, output, salvage, context);
+    return salvage.records === salvage.size ? EXIT.done : EXIT.loss;
+  } finally {
+    progress.clear();
+    await source.close();
+  }
+}
+
+async function printSalvage(file: string, output: string, salvage: Salvage, context: Context): Promise<void> {
+  const { size, records, runs, isSigned, bytes } = salvage;
+  const isPiped = output === STDOUT;
+  const out = isPiped ? context.err : context.out;
+  const lost = lostBetween(salvage);
+  if (context.json) {
+    return out.json({
+      ...{ file: resultName(file), output, condition: 'slice', records, bytes, tree_size: size, signed: isSigned },
+      runs: runs.map(({ first, end }) => [first, end]),
+      lost: { records: size - records, runs: lost.map(({ first, end }) => [first, end]) },
+    });
+  }
+  await out.line(out.paint('bold', isPiped ? inputName(file) : printable(output)));
+  await out.field('condition', 'a slice: its records are proven to have stood at their places, nothing else is');
+  await out.field('records', `${records} whole of ${size}`);
+  await out.field('size', formatExactBytes(bytes));
+  await out.field('signed', isSigned ? 'the last checkpoint comes along; verify --key tells who signed it' : 'no');
+  await out.field('lost', lost.length === 0 ? 'nothing' : printable(lost.map(describeRun).join(', ')));
+}
+
+/** The records `[first, end)` that are missing between runs. */
+function lostBetween({ size, runs }: Salvage): Run[] {
+  const ends = [0, ...runs.map(({ end }) => end)];
+  return ends.map((first, i) => ({ first, end: runs[i]?.first ?? size })).filter(({ first, end }) => first < end);
+}
+
+function describeRun({ first, end }: Run): string {
+  return end - first === 1 ? `record ${first}` : `records ${first} to ${end - 1}`;
 }
 
 /** What the writer has promised to be safe, if it has left its sidecar. */

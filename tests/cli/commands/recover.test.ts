@@ -260,6 +260,46 @@ describe('recover --dry-run', () => {
   });
 });
 
+describe('recover FILE --slice -o OUT', () => {
+  test('brings back every whole record on both sides of a damage, and tells which are lost', async () => {
+    const out = fresh();
+    const { code, stdout } = await cli(['recover', path('damaged'), '--slice', '-o', out]);
+    expect(code).toBe(3);
+    expect(stdout).toContain('12 whole of 13');
+    expect(stdout).toMatch(/lost +record 6/);
+    const verified = await cli(['verify', '--allow', 'slice', out]);
+    expect([verified.code, verified.stderr]).toEqual([0, '']);
+  });
+
+  test('tells programs the same', async () => {
+    const { code, stdout } = await cli(['recover', path('damaged'), '--slice', '-o', fresh(), '--json']);
+    expect(code).toBe(3);
+    const wanted = { condition: 'slice', records: 12, tree_size: 13, signed: false };
+    const runs = [
+      [0, 6],
+      [7, 13],
+    ];
+    expect(jsonOf(stdout)).toMatchObject({ ...wanted, runs, lost: { records: 1, runs: [[6, 7]] } });
+  });
+
+  test('of a whole recording leaves nothing out, and exits 0', async () => {
+    const { code, stdout } = await cli(['recover', path('closed'), '--slice', '-o', fresh()]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/lost +nothing/)]);
+  });
+
+  test('writes nothing where no index is left, and says so', async () => {
+    const out = fresh();
+    const { code, stderr } = await cli(['recover', path('cut'), '--slice', '-o', out]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('H4_INNER_DAMAGE')]);
+    expect(await isThere(out)).toBe(false);
+  });
+
+  test.each([[['--cut']], [['--dry-run']]])('goes with no %s', async (options) => {
+    const { code, stderr } = await cli(['recover', path('damaged'), '--slice', '-o', fresh(), ...options]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--slice')]);
+  });
+});
+
 describe('damage inside', () => {
   test('is told, nothing is written, and the exit code is 1', async () => {
     const out = fresh();
