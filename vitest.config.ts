@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** Refuses to begin where the environment would change what is tested. */
+const globalSetup = ['tests/setup/no-core.ts'];
 const platformAlias = (name: 'node' | 'web') => ({ '#platform': here(`src/utils/platform/${name}/platform.ts`) });
 
 export default defineConfig({
@@ -10,11 +12,14 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias: platformAlias('node') },
-        test: { name: 'node', include: ['tests/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 },
+        test: {
+          ...{ name: 'node', include: ['tests/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 },
+          globalSetup,
+        },
       },
       {
         resolve: { alias: platformAlias('web') },
-        test: { name: 'web', include: ['tests/utils/**/*.test.ts'], testTimeout: 60_000 },
+        test: { name: 'web', include: ['tests/utils/**/*.test.ts'], testTimeout: 60_000, globalSetup },
       },
     ],
     coverage: {

@@ -19,3 +19,21 @@ interface AbortSignal {
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
   removeEventListener(type: 'abort', listener: () => void): void;
 }
+
+/** As much of WebAssembly as loading a module without imports takes. */
+declare namespace WebAssembly {
+  interface Module {
+    readonly [Symbol.toStringTag]: string;
+  }
+  const Module: { imports(module: Module): { module: string; name: string; kind: string }[] };
+  class Memory {
+    private constructor();
+    readonly buffer: ArrayBuffer;
+  }
+  class Instance {
+    constructor(module: Module);
+    readonly exports: Readonly<Record<string, unknown>>;
+  }
+  /** Copies `bytes` before it returns. */
+  function compile(bytes: Uint8Array): Promise<Module>;
+}

@@ -1,15 +1,31 @@
 import { expect, test } from 'vitest';
 import * as compression from '../../src/compression/index.js';
 
-test('the door shows the contract, the built-in engines and the coding of legacy files', () => {
+test('the door shows the contract, the built-in engines, what seals cores, and the coding of legacy files', () => {
   expect(Object.keys(compression).sort()).toEqual([
+    'CoreCompression',
     'GeometricReferenceCompressor',
+    'RoundTripEngine',
+    'assertEngineId',
+    'assertFingerprint',
+    'assertNonce',
+    'attest',
+    'attestationHash',
     'builtinEngines',
     'compressRleDelta',
+    'coreInfo',
     'createEngineSet',
     'decompressRleDelta',
+    'equivalentsOf',
+    'isWasm',
     'legacyEngine',
+    'openWasmCore',
+    'parseEquivalents',
+    'parsePins',
+    'readCoreSettings',
+    'sealLevelOf',
     'storedEngine',
+    'verifyAttestation',
   ]);
 });
 

@@ -1,0 +1,106 @@
+/**
+ * What a process of a core does: it seals and loads the core by itself, with the fingerprint that was measured before the
+ * first process was started, and then answers one request after the other until its parent is gone.
+ */
+import { H4Error } from '../../../utils/error.js';
+import type { ErrorCode } from '../../../utils/error-codes.js';
+import type { EngineInfo } from '../../api/engine.js';
+import type { Core } from '../../core.js';
+import { wrongBlock } from '../../round-trip.js';
+import { loadSealedCore } from '../sealed-core.js';
+import type { BlockingChannel, Request } from './blocking-channel.js';
+import { FRAME_KIND } from './frames.js';
+import { type CoreSetup, decodeSetup, encodeMessage } from './messages.js';
+
+/** Resolves when the parent has closed its end. */
+export async function serveCore(
+  channel: BlockingChannel,
+  prepare: (setup: CoreSetup) => void | Promise<void>,
+): Promise<void> {
+  const start = channel.receive();
+  if (start === undefined) return;
+  if (start.kind !== FRAME_KIND.start) throw new H4Error('H4_STATE', 'The first request has to be the setup');
+  const service = await load(channel, start, prepare);
+  if (service === undefined) return;
+  for (let request = channel.receive(); request !== undefined; request = channel.receive()) {
+    answer(channel, request, service);
+  }
+  service.close();
+}
+
+async function load(
+  channel: BlockingChannel,
+  { sequence, payload }: Request,
+  prepare: (setup: CoreSetup) => void | Promise<void>,
+): Promise<CoreService | undefined> {
+  const setup = decodeSetup(payload);
+  try {
+    await prepare(setup);
+    const { core, info, bytes } = await loadSealedCore(setup.path, setup);
+    const report = { fingerprint: info.fingerprint, bytes, declared: core.declared };
+    channel.send(FRAME_KIND.ready, sequence, encodeMessage(report));
+    return new CoreService(core, info, setup.isChecked);
+  } catch (error) {
+    channel.send(FRAME_KIND.refused, sequence, refusalOf(error, 'H4_CORE_LOAD'));
+    return undefined;
+  }
+}
+
+function answer(channel: BlockingChannel, request: Request, service: CoreService): void {
+  const { kind, sequence, payload, rawLength } = request;
+  let result: Uint8Array;
+  try {
+    result = kind === FRAME_KIND.compress ? service.compress(payload) : service.decompress(payload, rawLength);
+  } catch (error) {
+    channel.send(FRAME_KIND.refused, sequence, refusalOf(error, 'H4_ENGINE_CRASHED'));
+    return;
+  }
+  channel.send(FRAME_KIND.result, sequence, result);
+}
+
+function refusalOf(error: unknown, otherwise: ErrorCode): Uint8Array {
+  const message = error instanceof Error ? error.message : String(error);
+  return encodeMessage({ code: error instanceof H4Error ? error.code : otherwise, message: message.slice(0, 1000) });
+}
+
+class CoreService {
+  readonly #core: Core;
+  readonly #info: EngineInfo;
+  readonly #isChecked: boolean;
+
+  constructor(core: Core, info: EngineInfo, isChecked: boolean) {
+    this.#core = core;
+    this.#info = info;
+    this.#isChecked = isChecked;
+  }
+
+  /**
+   * With the check, the block is restored here, by the same loaded core, and only the compressed block crosses the pipe.
+   * That does not bring decompression back to where it was kept away from: what is restored was made by this very process
+   * a moment ago. What the other process is for are blocks that come from files. And a core that wanted to deceive the check
+   * could do so wherever it were made; it finds cores that compute wrongly.
+   */
+  compress(bytes: Uint8Array): Uint8Array {
+    if (!this.#isChecked) return this.#core.compress(bytes);
+    // The core gets a copy: a core that writes to its argument would otherwise be compared with its own alteration.
+    const compressed = this.#core.compress(new Uint8Array(bytes));
+    let restored: Uint8Array;
+    try {
+      restored = this.#core.decompress(compressed, bytes.length);
+    } catch (cause) {
+      throw wrongBlock(this.#info, bytes.length, 'it does not decode what it has just made', cause);
+    }
+    if (Buffer.compare(restored, bytes) !== 0) {
+      throw wrongBlock(this.#info, bytes.length, 'what it has just made decodes to other bytes');
+    }
+    return compressed;
+  }
+
+  decompress(bytes: Uint8Array, rawLength: number): Uint8Array {
+    return this.#core.decompress(bytes, rawLength);
+  }
+
+  close(): void {
+    this.#core.close();
+  }
+}

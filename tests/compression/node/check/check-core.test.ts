@@ -1,0 +1,293 @@
+/** Good cores pass, and each hostile one fails at the requirement that it breaks. Trials run compiled, in processes. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CheckOptions, type CoreReport, checkCore } from '../../../../src/compression/node/check/check-core.js';
+import { REQUIREMENTS, type RequirementId } from '../../../../src/compression/node/check/requirement.js';
+import {
+  buildCore,
+  checkedInWasm,
+  compileHostile,
+  describeCompiled,
+  type HostileCore,
+  type HostileOptions,
+} from '../../../support/cores.js';
+import { rejection } from '../../../storage/rejection.js';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'check-core-test-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const environment = process.env;
+const LIMITS = { callSeconds: 60 };
+/** Processes are started, on a machine that others may keep busy. */
+const PATIENCE = 120_000;
+
+const quickCheck = (path: string, options: CheckOptions = {}): Promise<CoreReport> =>
+  checkCore(path, { quick: true, environment, temporaryFolder: folder, limits: LIMITS, ...options });
+
+const verdictsOf = ({ requirements }: CoreReport): Record<string, string> =>
+  Object.fromEntries(requirements.map(({ id, verdict }) => [id, verdict]));
+
+const resultOf = ({ requirements }: CoreReport, id: RequirementId): CoreReport['requirements'][number] => {
+  const found = requirements.find((each) => each.id === id);
+  if (found === undefined) throw new Error(`nothing was said of ${id}`);
+  return found;
+};
+
+const hasValgrind = (() => {
+  try {
+    execFileSync('valgrind', ['--version'], { stdio: 'ignore' });
+    execFileSync('cc', ['--version'], { stdio: 'ignore' });
+    return process.platform === 'linux';
+  } catch {
+    return false;
+  }
+})();
+
+describe('checkCore() with the WebAssembly module of the repository', () => {
+  it(
+    'passes everything, has figures, and skips what makes no sense for a module',
+    async () => {
+      const seen: string[] = [];
+      const report = await quickCheck(checkedInWasm(), {
+        onProgress: (id, done, total) => seen.push(`${id} ${done}/${total}`),
+      });
+      const { memcheck, agreement, ...others } = verdictsOf(report);
+      expect([memcheck, agreement]).toEqual(['skip', undefined]);
+      expect(new Set(Object.values(others))).toEqual(new Set(['pass']));
+      expect(report).toMatchObject({
+        passed: true,
+        quick: true,
+        kind: 'WebAssembly module',
+        abi: 'v2',
+        engine_id: 'h4geo-v1',
+      });
+      expect(seen[0]).toBe('loads 0/9');
+      expect(seen).toHaveLength(9);
+      expect(report.figures.length).toBeGreaterThan(15);
+      for (const { bytes, compressed_bytes } of report.figures)
+        expect(compressed_bytes).toBeLessThanOrEqual(bytes + 64);
+      expect(JSON.stringify(report)).not.toContain(folder);
+    },
+    PATIENCE,
+  );
+
+  it(
+    'runs only what it is asked for',
+    async () => {
+      const report = await quickCheck(checkedInWasm(), { only: ['empty'] });
+      expect(verdictsOf(report)).toEqual({ loads: 'pass', empty: 'pass' });
+      expect(report.figures).toEqual([]);
+    },
+    PATIENCE,
+  );
+
+  it(
+    'agrees with another build of itself, of which it says who it is',
+    async () => {
+      const same = join(folder, 'same.wasm');
+      await writeFile(same, await readFile(checkedInWasm()));
+      const report = await quickCheck(checkedInWasm(), { against: same, only: ['agreement'] });
+      expect(verdictsOf(report)).toEqual({ loads: 'pass', agreement: 'pass' });
+      expect(report.other).toEqual({ engine_id: 'h4geo-v1', fingerprint: report.fingerprint });
+    },
+    PATIENCE,
+  );
+});
+
+describeCompiled('checkCore() with shared libraries', () => {
+  it.each(['geo.so', 'stub.so'] as const)(
+    'passes %s completely',
+    async (name) => {
+      const report = await quickCheck(buildCore(name));
+      const { memcheck, ...others } = verdictsOf(report);
+      expect(memcheck).toBe(hasValgrind ? 'pass' : 'skip');
+      expect(new Set(Object.values(others))).toEqual(new Set(['pass']));
+      expect(resultOf(report, 'loads').evidence['exports']).toContain('h4_free');
+    },
+    PATIENCE,
+  );
+
+  it(
+    'finds that geo.so and geo.wasm make the same bytes',
+    async () => {
+      const report = await quickCheck(buildCore('geo.so'), { against: checkedInWasm(), only: ['agreement'] });
+      expect(verdictsOf(report)).toEqual({ loads: 'pass', agreement: 'pass' });
+    },
+    PATIENCE,
+  );
+
+  it(
+    'finds that two different cores do not',
+    async () => {
+      const report = await quickCheck(buildCore('geo.so'), { against: buildCore('stub.so'), only: ['agreement'] });
+      expect(resultOf(report, 'agreement')).toMatchObject({ verdict: 'fail', reason: /different bytes/ as never });
+    },
+    PATIENCE,
+  );
+});
+
+const corpusOf = async (name: string, content: string): Promise<string> => {
+  const corpus = join(folder, `corpus-${name}`);
+  await mkdir(corpus, { recursive: true });
+  await writeFile(join(corpus, 'evil.bin'), content.padEnd(5000, '.'));
+  return corpus;
+};
+
+interface Hostile {
+  readonly core: HostileCore;
+  readonly build?: HostileOptions;
+  readonly breaks: RequirementId;
+  readonly reason: RegExp;
+  /** Begins a file of the corpus. */
+  readonly word?: string;
+  readonly limits?: CheckOptions['limits'];
+}
+
+const HOSTILE: readonly Hostile[] = [
+  { core: 'flips', breaks: 'round-trip', reason: /decodes to other bytes/ },
+  { core: 'flips', build: { defines: { EVERY: '1000' } }, breaks: 'determinism', reason: /other bytes/ },
+  { core: 'garbage', breaks: 'round-trip', reason: /restored|block/ },
+  { core: 'garbage', build: { abi: 2 }, breaks: 'round-trip', reason: /restored|block/ },
+  { core: 'returns-null', breaks: 'round-trip', reason: /it failed/ },
+  { core: 'returns-zero', build: { abi: 2 }, breaks: 'round-trip', reason: /empty/ },
+  { core: 'bad-status', build: { abi: 2 }, breaks: 'round-trip', reason: /unknown status -1/ },
+  { core: 'huge-size', breaks: 'round-trip', reason: /at most/ },
+  { core: 'crasher', word: 'CRASH', breaks: 'round-trip', reason: /crashed with SIGSEGV in call .*evil\.bin/ },
+  {
+    ...{ core: 'sleeper', word: 'SLEEP', breaks: 'round-trip', limits: { callSeconds: 3 } },
+    reason: /did not return within 3 seconds in call .*evil\.bin/,
+  },
+  {
+    ...{ core: 'grower', word: 'GROW', breaks: 'round-trip', limits: { ...LIMITS, memoryBytes: 600 * 1024 * 1024 } },
+    // The block may be through before anybody looks.
+    build: { defines: { GROW_MIB: '900' } },
+    reason: /took more than 629145600 bytes of memory/,
+  },
+  { core: 'bomb', breaks: 'hostile-input', reason: /of address space|of memory/ },
+  { core: 'leaker', breaks: 'memory', reason: /memory grew/ },
+  { core: 'leaker', build: { abi: 2 }, breaks: 'memory', reason: /memory grew/ },
+  { core: 'printer', breaks: 'silence', reason: /talkative/ },
+  { core: 'printer', build: { defines: { DESCRIPTOR: '2' } }, breaks: 'silence', reason: /talkative/ },
+  { core: 'missing-symbol', breaks: 'loads', reason: /H4_CORE_SYMBOL: undefined symbol: h4_decompress/ },
+  { core: 'no-free', breaks: 'loads', reason: /H4_CORE_SYMBOL: undefined symbol: h4_free/ },
+  { core: 'wrong-id', build: { engineId: 'two words' }, breaks: 'loads', reason: /H4_CORE_LOAD/ },
+];
+
+describeCompiled('checkCore() with hostile cores', () => {
+  it.each(HOSTILE)(
+    '$core breaks $breaks',
+    async ({ core, build, breaks, reason, word, limits }) => {
+      const report = await quickCheck(compileHostile(core, build), {
+        only: [breaks],
+        ...(limits === undefined ? {} : { limits }),
+        ...(word === undefined ? {} : { corpus: await corpusOf(core, word) }),
+        reproducers: join(folder, `${core}-reproducers`),
+      });
+      const result = resultOf(report, breaks);
+      expect([report.passed, result.verdict]).toEqual([false, 'fail']);
+      expect(result.reason).toMatch(reason);
+      if (word === undefined) return;
+      const { call } = result;
+      expect(call).toMatchObject({ operation: 'compress', label: 'evil.bin', bytes: 5000, raw_length: null });
+      expect((await readFile(call?.saved ?? '')).toString()).toMatch(new RegExp(`^${word}\\.+$`));
+    },
+    PATIENCE,
+  );
+
+  it(
+    'says what was skipped because a core could not be loaded',
+    async () => {
+      const report = await quickCheck(compileHostile('no-free'));
+      const { loads, ...others } = verdictsOf(report);
+      expect(loads).toBe('fail');
+      expect(Object.keys(others)).toHaveLength(Object.keys(REQUIREMENTS).length - 2);
+      expect(new Set(Object.values(others))).toEqual(new Set(['skip']));
+      expect([report.engine_id, report.abi, report.figures]).toEqual([null, null, []]);
+    },
+    PATIENCE,
+  );
+
+  it.skipIf(!hasValgrind)(
+    `finds with valgrind what a process survives${hasValgrind ? '' : ' (skipped: needs cc and valgrind)'}`,
+    async () => {
+      const cores = [
+        [compileHostile('overrun'), /Invalid write/],
+        [compileHostile('published-stub'), /Invalid (?:read|write)/],
+        [compileHostile('leaker'), /lost/],
+        [compileHostile('flips', { defines: { EVERY: '500' } }), /does not restore/],
+      ] as const;
+      for (const [path, reason] of cores) {
+        const result = resultOf(await quickCheck(path, { only: ['memcheck'] }), 'memcheck');
+        expect(result).toMatchObject({ verdict: 'fail' });
+        expect(result.reason).toMatch(reason);
+      }
+    },
+    PATIENCE,
+  );
+
+  it(
+    'shows a fingerprint that a core declares, and does not hold it against the core',
+    async () => {
+      const report = await quickCheck(compileHostile('liar-fp'), { only: ['identity'] });
+      expect(report.passed).toBe(true);
+      expect(resultOf(report, 'identity').evidence['declared_fingerprint']).toMatch(/^000102/);
+    },
+    PATIENCE,
+  );
+
+  it(
+    'ends when it is told to, with nothing left behind',
+    async () => {
+      const controller = new AbortController();
+      const corpus = await corpusOf('endless', 'SLEEP');
+      const temporaryFolder = await mkdtemp(join(folder, 'ended-'));
+      const checking = quickCheck(compileHostile('sleeper'), {
+        ...{ corpus, temporaryFolder, signal: controller.signal, only: ['round-trip'] },
+        onProgress: (id) => {
+          if (id === 'round-trip') setTimeout(() => controller.abort(new Error('enough')), 200);
+        },
+      });
+      await expect(checking).rejects.toThrow('enough');
+      expect(await readdir(temporaryFolder)).toEqual([]);
+    },
+    PATIENCE,
+  );
+});
+
+describe('checkCore() refuses', () => {
+  it('a core and another core that are not there', async () => {
+    const missing = join(folder, 'missing.so');
+    expect(await rejection(quickCheck(missing))).toMatchObject({ code: 'H4_CORE_NOT_FOUND' });
+    expect(await rejection(quickCheck(checkedInWasm(), { against: missing }))).toMatchObject({
+      code: 'H4_CORE_NOT_FOUND',
+    });
+  });
+
+  it('a corpus without files, or none at all', async () => {
+    const empty = join(folder, 'empty');
+    await mkdir(empty, { recursive: true });
+    expect(await rejection(quickCheck(checkedInWasm(), { corpus: empty }))).toMatchObject({ code: 'H4_PARAM' });
+    expect(await rejection(quickCheck(checkedInWasm(), { corpus: join(folder, 'none') }))).toMatchObject({
+      code: 'H4_IO',
+    });
+  });
+
+  it(
+    'a file that is no core, with FAIL',
+    async () => {
+      const text = join(folder, 'text.so');
+      await writeFile(text, 'this is no library');
+      const result = resultOf(await quickCheck(text), 'loads');
+      expect(result).toMatchObject({ verdict: 'fail' });
+      expect(result.reason).toContain('H4_CORE_LOAD');
+    },
+    PATIENCE,
+  );
+});
