@@ -9,11 +9,11 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { createSourceFeed } from '../container/feed.js';
 import { type FileSource, openFileSource } from '../storage/node/file-source.js';
 import { explain, systemFailure } from '../storage/node/system-error.js';
+import { SNIFF_BYTES } from '../tokenizers/media-type.js';
 import { concatBytes } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import type { Context } from './context.js';
 import { STDIN, assertLocal, readStdin } from './input.js';
-import { SNIFF_BYTES } from './media-type.js';
 
 const PIECE_BYTES = 1024 * 1024;
 

@@ -5,19 +5,7 @@
 import { type Command, Option } from 'commander';
 import { H4Error } from '../utils/error.js';
 
-const VERBS: ReadonlySet<string> = new Set([
-  'clip',
-  'doctor',
-  'engine',
-  'keygen',
-  'mask',
-  'redact',
-  'serve',
-  'sign',
-  'token',
-  'tokens',
-  'unmask',
-]);
+const VERBS: ReadonlySet<string> = new Set(['clip', 'doctor', 'mask', 'redact', 'sign', 'token', 'tokens', 'unmask']);
 
 /** Adds the verbs that are not there yet. No help shows them. */
 export function addMissingVerbs(program: Command): void {

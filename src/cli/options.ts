@@ -53,6 +53,11 @@ export function hexUid(text: string): string {
   throw new InvalidArgumentError('It must be 32 hex digits.');
 }
 
+export function hexFingerprint(text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError('It must be 64 hex digits.');
+}
+
 /** A list of words separated by commas, each one of `words`. */
 export function wordList<Word extends string>(words: readonly Word[]): (text: string) => ReadonlySet<Word> {
   return (text) => {

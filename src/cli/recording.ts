@@ -1,4 +1,5 @@
 /** Opens a container for the commands that seek and decode: with records and an index, or a legacy file without them. */
+import type { EngineSet } from '../compression/api/engine-set.js';
 import { builtinEngines } from '../compression/index.js';
 import { legacyEngine } from '../compression/legacy.js';
 import type { ByteSource } from '../container/io/io.js';
@@ -10,18 +11,23 @@ export type OpenedContainer =
   | { readonly form: 'records'; readonly reader: H4MKReader }
   | { readonly form: 'legacy'; readonly reader: LegacyReader };
 
-/** Opens a recording with the engines that are built in. */
-export function openRecording(source: ByteSource, signal: AbortSignal): Promise<H4MKReader> {
-  return H4MKReader.open(source, { engines: builtinEngines(), signal });
+/** Opens a recording; with the engines that are built in, unless others are given. */
+export function openRecording(
+  source: ByteSource,
+  signal: AbortSignal,
+  engines: EngineSet = builtinEngines(),
+): Promise<H4MKReader> {
+  return H4MKReader.open(source, { engines, signal });
 }
 
-/** Opens whatever is in `source`. `key` unmasks a legacy file. */
+/** Opens whatever is in `source`. `key` unmasks a legacy file, `engines` decode a recording. */
 export async function openContainer(
   source: ByteSource,
   signal: AbortSignal,
   key?: Uint8Array,
+  engines?: EngineSet,
 ): Promise<OpenedContainer> {
-  const reader = await openRecording(source, signal).catch((error: unknown) => {
+  const reader = await openRecording(source, signal, engines).catch((error: unknown) => {
     // Asked for as a recording, which costs no read more for those that are.
     if (isH4Error(error) && error.detail['form'] === 'legacy') return undefined;
     throw error;

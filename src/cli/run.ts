@@ -5,11 +5,14 @@
 import { Command, CommanderError } from 'commander';
 import { H4Error } from '../utils/error.js';
 import { addDemo } from './commands/demo.js';
+import { addEngine } from './commands/engine.js';
 import { addExport } from './commands/export.js';
 import { addExtract } from './commands/extract.js';
 import { addInspect } from './commands/inspect.js';
+import { addKeygen } from './commands/keygen.js';
 import { addRecover } from './commands/recover.js';
 import { addSeek } from './commands/seek.js';
+import { addServe } from './commands/serve.js';
 import { addUpgrade } from './commands/upgrade.js';
 import { addVerify } from './commands/verify.js';
 import { type CliIo, type Context, createContext } from './context.js';
@@ -27,6 +30,9 @@ const ADD_BY_NAME: Readonly<Record<string, AddVerb>> = {
   extract: addExtract,
   recover: addRecover,
   upgrade: addUpgrade,
+  keygen: addKeygen,
+  serve: addServe,
+  engine: addEngine,
   demo: addDemo,
 };
 const VERB_NAMES = Object.keys(ADD_BY_NAME);

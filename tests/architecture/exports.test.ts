@@ -51,6 +51,7 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
     ...['openHttpSource', 'createCachedSource'],
   ],
   './storage/node': [],
+  './api': ['buildApp', 'startServer', 'readServiceSettings', 'createServiceLimits'],
 };
 
 /** The names that the declarations of a built module export, types included. */

@@ -4,10 +4,23 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { LEGACY_KEY, maskedLegacyFile, whole as legacyFile } from '../support/legacy.js';
 import { cli, jsonOf } from './support/harness.js';
+import { checkedInWasm } from '../support/cores.js';
 import { flipped, mp4, temporaryFolder, recording, TEN_BLOCKS } from './support/files.js';
 import { runProcess, runShell } from './support/process.js';
 
-const VERBS = ['inspect', 'verify', 'seek', 'export', 'extract', 'upgrade', 'recover', 'demo'];
+const VERBS = [
+  'inspect',
+  'verify',
+  'seek',
+  'export',
+  'extract',
+  'upgrade',
+  'recover',
+  'keygen',
+  'serve',
+  'demo',
+].concat(['', ' info', ' list', ' attest', ' check'].map((name) => `engine${name}`));
+const helpOf = async (verb: string): Promise<string> => (await cli([...verb.split(' '), '--help'])).stdout;
 const page = new URL('../../docs/reference/cli.md', import.meta.url);
 
 interface Example {
@@ -48,6 +61,9 @@ beforeAll(async () => {
   await folder.write('changed.h4mk', flipped(whole, 2_000_000));
   await folder.write('old.h4mk', legacyFile);
   await folder.write('masked.h4mk', maskedLegacyFile);
+  const core = await readFile(checkedInWasm());
+  for (const name of ['geo.wasm', 'same.wasm']) await writeFile(folder.path(name), core, { mode: 0o644 });
+  await cli(['keygen', '-o', folder.path('signer.key'), '--name', 'example.com/signer']);
   await writeFile(folder.path('masked.key'), LEGACY_KEY, { mode: 0o600 });
 });
 
@@ -64,24 +80,30 @@ describe('examples', () => {
     const examples = examplesIn(await readFile(page, 'utf8'));
     expect(examples.length).toBeGreaterThan(30);
     await runAll(examples);
-  });
+  }, 300_000);
 
-  test.each(VERBS)('of %s --help do what they say', async (verb) => {
-    const examples = examplesIn((await cli([verb, '--help'])).stdout);
-    expect(examples.length).toBeGreaterThan(1);
-    const fresh = examples.map(({ line, code }) => ({
-      line: line.replace(/-o (\w[\w.-]*)/, '-o help-$1 --force'),
-      code,
-    }));
-    await runAll(fresh.map((each) => ({ ...each, line: each.line.replace('--keep demo-files', '--keep help-files') })));
-  });
+  test.each(VERBS)(
+    'of %s --help do what they say',
+    async (verb) => {
+      const examples = examplesIn(await helpOf(verb));
+      expect(examples.length).toBeGreaterThan(1);
+      const fresh = examples.map(({ line, code }) => ({
+        line: line.replace(/-o (\w[\w.-]*)/, '-o help-$1 --force'),
+        code,
+      }));
+      await runAll(
+        fresh.map((each) => ({ ...each, line: each.line.replace('--keep demo-files', '--keep help-files') })),
+      );
+    },
+    180_000,
+  );
 });
 
 describe('the page', () => {
   test('explains every command and every option, and none that is not there', async () => {
     const text = await readFile(page, 'utf8');
     for (const verb of VERBS) {
-      const help = (await cli([verb, '--help'])).stdout;
+      const help = await helpOf(verb);
       const section = text.split(/^## /m).find((part) => part.startsWith(verb)) ?? '';
       const options = (from: string): Set<string> =>
         new Set(from.match(/--[a-z][a-z-]+/g)?.filter((option) => option !== '--help' && option !== '--output'));
@@ -105,9 +127,12 @@ describe('the page', () => {
       ['upgrade', folder.path('old.h4mk'), '-o', folder.path('fields-new.h4mk'), '--force'],
       ['extract', folder.path('old.h4mk'), '-o', folder.path('fields.bin'), '--force'],
       ['recover', folder.path('cut.h4mk'), '-o', folder.path('fields-cut.h4mk'), '--force'],
+      ['keygen', '-o', folder.path('fields.key'), '--name', 'example.com/fields'],
       ['inspect', folder.path('old.h4mk'), '--records', '--limit', '1'],
       ['inspect', file, '--records', '--limit', '1'],
       ['inspect', file, '--chunks', '--limit', '1'],
+      ['engine', 'info'],
+      ['engine', 'check', folder.path('clip.mp4')],
     ]) {
       const { stdout } = await cli([...argv, '--json']);
       const missing = Object.keys(jsonOf(stdout)).filter((key) => !new RegExp(`\\b${key}\\b`).test(text));

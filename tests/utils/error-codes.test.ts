@@ -136,6 +136,8 @@ describeShared('the table of error codes', (shared) => {
       'H4_ENGINE_CRASHED',
       'H4_ENGINE_TIMEOUT',
       'H4_ENGINE_BAD_OUTPUT',
+      'H4_CORE_SETUP',
+      'H4_ENGINE_EQUIVALENT',
       'H4_BUSY',
       'H4_NOT_FOUND',
       'H4_METHOD',

@@ -1,20 +1,21 @@
 /** `harmony4 export`: makes a container from a file or a stream. */
 import { Option } from 'commander';
-import { GeometricReferenceCompressor } from '../../compression/reference.js';
 import type { CompressionEngine } from '../../compression/api/engine.js';
 import { storedEngine } from '../../compression/api/stored.js';
+import { GeometricReferenceCompressor } from '../../compression/reference.js';
 import { ZERO_UID, contentUid } from '../../container/meta.js';
 import type { FrameRate } from '../../tokenizers/frame-clock.js';
+import { OPAQUE_MEDIA_TYPE, sniffMediaType } from '../../tokenizers/media-type.js';
 import { toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
 import type { Context } from '../context.js';
+import { type CommandEngines, printSeal, requireCore, withEngines } from '../engines.js';
 import { EXIT } from '../exit.js';
 import { exportFields, printExport } from '../export-view.js';
 import { type ImportPlan, type ImportResult, exportParameters, importOpaque } from '../importer.js';
 import { inputName } from '../input.js';
 import { exportLive } from '../live/live-export.js';
 import { type MediaInput, openMediaInput } from '../media-input.js';
-import { OPAQUE_MEDIA_TYPE, sniffMediaType } from '../media-type.js';
 import { refuseOptions } from '../not-yet.js';
 import { byteCount, decimal, frameRate, hexUid, integer } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
@@ -76,7 +77,10 @@ export const addExport: AddVerb = (program, context, done) => {
         .default([30, 1], '30'),
     )
     .addOption(
-      new Option('--engine <NAME>', 'auto: stored for media, reference for anything else')
+      new Option(
+        '--engine <NAME>',
+        'auto: the configured core, or else stored for media and reference for anything else',
+      )
         .choices(ENGINES)
         .default('auto'),
     )
@@ -98,7 +102,7 @@ export const addExport: AddVerb = (program, context, done) => {
     .option('-f, --force', 'overwrite OUT')
     .option(...NO_PROGRESS_OPTION)
     .option(...JSON_OPTION)
-    .addHelpText('after', examples(context, EXAMPLES))
+    .addHelpText('after', examples(context, EXAMPLES) + coreExample(context))
     .action(async (input: string, options: ExportOptions) => {
       // Live blocks have the time of their arrival, unless somebody asks for that of frames.
       const isRateGiven = command.getOptionValueSource('fpsHint') === 'cli';
@@ -120,6 +124,10 @@ const EXAMPLES = [
   'export - -o camera.h4mk --live < clip.mp4',
 ];
 
+/** The environment stands before the command, so that it is not of the lines that begin with it. */
+const coreExample = ({ io }: Context): string =>
+  `\n  $ HARMONY4_CORE_PATH=./geo.wasm ${io.command} export clip.mp4 -o core.h4mk --engine core`;
+
 /** Writes IN as a container to OUT. Resolves to 0 when it stands there whole. */
 export async function exportMedia(file: string, options: ExportOptions, context: Context): Promise<number> {
   assertUidChoice(options);
@@ -129,10 +137,20 @@ export async function exportMedia(file: string, options: ExportOptions, context:
   if (options.resume === true) {
     throw new H4Error('H4_PARAM', 'Only a live recording can be gone on with: use --resume together with --live');
   }
+  return withEngines(context, (engines) => exportWith(engines, file, options, context));
+}
+
+async function exportWith(
+  engines: CommandEngines,
+  file: string,
+  options: ExportOptions,
+  context: Context,
+): Promise<number> {
+  const planFor = await createPlanner(options.engine, engines, context);
   const input = await openMediaInput(file, context);
   try {
     const plan: ImportPlan = {
-      ...planFor(options.engine, input.head),
+      ...planFor(input.head),
       blockSize: options.blockSize,
       gop: options.gop,
       fpsHint: options.fpsHint,
@@ -162,30 +180,38 @@ async function live(file: string, options: ExportOptions, isRateGiven: boolean, 
     throw new H4Error('H4_PARAM', '--resume goes on with OUT as it is: it does not go with --force or --uid');
   }
   const { output, engine, blockSize, gop, uid, progress } = options;
-  // Told now, not when the first bytes have come.
-  if (engine !== 'auto') planFor(engine, new Uint8Array(0));
-  const result = await exportLive(
-    file,
-    {
-      ...{ output, blockSize, gop, progress },
-      force: options.force === true,
-      resume: options.resume === true,
-      engineFor: (head) => planFor(engine, head),
-      indexRecords: options.indexRecords ?? INDEX_RECORDS,
-      indexSeconds: options.indexSeconds ?? INDEX_SECONDS,
-      ...(isRateGiven ? { frameRate: options.fpsHint } : {}),
-      ...(uid === undefined ? {} : { uid }),
-    },
-    context,
+  const result = await withEngines(context, async (engines) =>
+    exportLive(
+      file,
+      {
+        ...{ output, blockSize, gop, progress, engines },
+        force: options.force === true,
+        resume: options.resume === true,
+        // Refused now, not when the first bytes have come.
+        engineFor: await createPlanner(engine, engines, context),
+        indexRecords: options.indexRecords ?? INDEX_RECORDS,
+        indexSeconds: options.indexSeconds ?? INDEX_SECONDS,
+        ...(isRateGiven ? { frameRate: options.fpsHint } : {}),
+        ...(uid === undefined ? {} : { uid }),
+      },
+      context,
+    ),
   );
   if (context.json) await context.out.json({ event: 'closed', ...exportFields(output, result) });
   else await printExport(output, result, context.out);
   return EXIT.done;
 }
 
-function planFor(engine: EngineChoice, head: Uint8Array): Pick<ImportPlan, 'engine' | 'mediaType'> {
-  const mediaType = sniffMediaType(head);
-  return { engine: chooseEngine(engine, mediaType), mediaType: mediaType ?? OPAQUE_MEDIA_TYPE };
+type Planner = (head: Uint8Array) => Pick<ImportPlan, 'engine' | 'mediaType'>;
+
+/** One engine per file, by how it begins. A core is loaded here, and refused. */
+async function createPlanner(choice: EngineChoice, engines: CommandEngines, context: Context): Promise<Planner> {
+  const core = await coreFor(choice, engines);
+  if (core !== undefined) await printSeal(core.info(), context);
+  return (head) => {
+    const mediaType = sniffMediaType(head);
+    return { engine: core ?? builtinFor(choice, mediaType), mediaType: mediaType ?? OPAQUE_MEDIA_TYPE };
+  };
 }
 
 function assertUidChoice({ signable, uid }: ExportOptions): void {
@@ -194,18 +220,23 @@ function assertUidChoice({ signable, uid }: ExportOptions): void {
   }
 }
 
-/** One engine per file. Media are compressed already, so that they are stored. */
-function chooseEngine(choice: EngineChoice, mediaType: string | undefined): CompressionEngine {
+/** The core, if it is to write. What is to be stored has nothing to do with it, and does not load it. */
+async function coreFor(choice: EngineChoice, engines: CommandEngines): Promise<CompressionEngine | undefined> {
   switch (choice) {
     case 'auto':
-      return mediaType === undefined ? new GeometricReferenceCompressor() : storedEngine;
-    case 'stored':
-      return storedEngine;
-    case 'reference':
-      return new GeometricReferenceCompressor();
+      return engines.core();
     case 'core':
-      throw new H4Error('H4_IO', 'Cannot use --engine core: no core is configured; use stored, reference or auto');
+      return requireCore(engines);
+    case 'stored':
+    case 'reference':
+      return undefined;
   }
+}
+
+/** Where no core writes. Media are compressed already, so that they are stored. */
+function builtinFor(choice: EngineChoice, mediaType: string | undefined): CompressionEngine {
+  const isStored = choice === 'stored' || (choice === 'auto' && mediaType !== undefined);
+  return isStored ? storedEngine : new GeometricReferenceCompressor();
 }
 
 /** The uid, and where it is made from the content, the hash that the content must still have when it is written. */

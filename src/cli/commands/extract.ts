@@ -1,4 +1,5 @@
 /** `harmony4 extract`: the media bytes of a track, as they went in, each block verified before a byte of it is written. */
+import type { EngineInfo } from '../../compression/api/engine.js';
 import { toHex } from '../../utils/bytes.js';
 import { MIN_LEGACY_KEY_BYTES } from '../../container/legacy-mask.js';
 import type { LegacyReader } from '../../container/legacy-reader.js';
@@ -7,6 +8,7 @@ import type { H4MKReader } from '../../container/reader.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
 import { MICROSECONDS, type TimeScale, formatTime, originalMicros } from '../durations.js';
+import { type Identity, ReaderEngines, withEngines } from '../engines.js';
 import { EXIT, printWarning } from '../exit.js';
 import { type Extracted, extractTrack, planExtraction } from '../extractor.js';
 import { inputName, openInput } from '../input.js';
@@ -70,9 +72,13 @@ export async function extract(file: string, options: ExtractOptions, context: Co
   const key = keyFile === undefined ? undefined : await readKeyFile(keyFile, MIN_LEGACY_KEY_BYTES, context);
   const source = await openInput(file, context, { allowFullRead, wholeFile });
   try {
-    const { form, reader } = await openContainer(source, context.io.signal, key);
-    const request = { file, source, options, context };
-    return await (form === 'legacy' ? extractLegacy(reader, request) : extractRecords(reader, request));
+    return await withEngines(context, async (commandEngines) => {
+      const engines = new ReaderEngines(commandEngines);
+      const { form, reader } = await openContainer(source, context.io.signal, key, engines);
+      const request = { file, source, options, context };
+      if (form === 'legacy') return extractLegacy(reader, request);
+      return extractRecords(reader, request, await engines.prepare(reader.info.compression, context));
+    });
   } finally {
     await source.close();
   }
@@ -85,7 +91,12 @@ interface Request {
   readonly context: Context;
 }
 
-async function extractRecords(reader: H4MKReader, { file, options, context }: Request): Promise<number> {
+/** `decodedBy` is the engine where it is not the one that the recording names. */
+async function extractRecords(
+  reader: H4MKReader,
+  { file, options, context }: Request,
+  decodedBy: EngineInfo | undefined,
+): Promise<number> {
   const { signal } = context.io;
   const { track = reader.info.seekTrack } = options;
   await assertTrack(reader, track, signal);
@@ -101,7 +112,8 @@ async function extractRecords(reader: H4MKReader, { file, options, context }: Re
     extractTrack(reader, plan, sink, run).finally(() => progress.clear()),
   );
   const { isWhole } = plan;
-  await print(options, { track, isWhole, scale: reader.info, checks: describeChecks(result) }, result, context);
+  const about = { track, isWhole, scale: reader.info, checks: describeChecks(result), decodedBy };
+  await print(options, about, result, context);
   if (reader.isClosed) return EXIT.done;
   await context.out.flush();
   const { ended } = await reader.metas(signal);
@@ -163,11 +175,12 @@ interface About {
   readonly checks: string;
   /** Of legacy files: whether the blocks were unmasked. */
   readonly masked?: boolean;
+  readonly decodedBy?: EngineInfo | undefined;
 }
 
 async function print(options: ExtractOptions, about: About, result: Extracted, context: Context): Promise<void> {
   const { json, err } = context;
-  const { track, isWhole, scale, checks, masked } = about;
+  const { track, isWhole, scale, checks, masked, decodedBy } = about;
   const isPiped = options.output === STDOUT;
   const out = isPiped ? err : context.out;
   const sha256 = toHex(result.sha256);
@@ -186,6 +199,7 @@ async function print(options: ExtractOptions, about: About, result: Extracted, c
       start_us,
       end_us,
       ...(masked === undefined ? {} : { unmasked: masked }),
+      ...(decodedBy === undefined ? {} : { decoded_by: identityOf(decodedBy) }),
     });
   }
   if (isPiped) return;
@@ -197,8 +211,13 @@ async function print(options: ExtractOptions, about: About, result: Extracted, c
     await out.field('', `--from ${formatTime(options.from)} was moved to the keyframe at ${formatTime(start_us)}`);
   }
   if (masked === true) await out.field('unmasked', 'with the key of --key-file');
+  if (decodedBy !== undefined) await out.field('decoded by', `${decodedBy.engine_id} (${decodedBy.fingerprint})`);
   await out.field('sha256', sha256);
   await out.field('checked', checks);
+}
+
+function identityOf({ engine_id, fingerprint }: EngineInfo): Identity {
+  return { engine_id, fingerprint };
 }
 
 function describeChecks({ matchesSource }: Extracted): string {

@@ -3,6 +3,7 @@ import { unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Option } from 'commander';
 import type { CompressionEngine } from '../../compression/api/engine.js';
+import type { EngineSet } from '../../compression/api/engine-set.js';
 import { storedEngine } from '../../compression/api/stored.js';
 import { GeometricReferenceCompressor } from '../../compression/reference.js';
 import type { Finding } from '../../container/findings.js';
@@ -18,6 +19,7 @@ import { createSha256 } from '../../utils/sha256.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
 import { formatTime } from '../durations.js';
+import { type CommandEngines, printSeal, requireCore, withEngines } from '../engines.js';
 import { EXIT, printWarning } from '../exit.js';
 import { STDIN, inputName, openInput } from '../input.js';
 import { KEY_FILE_OPTION, readKeyFile } from '../key-file.js';
@@ -29,7 +31,7 @@ import { counted, printable } from '../text.js';
 import { type Upgraded, contentHashOf, hashOf, upgradeLegacy, upgradeParameters } from '../upgrader.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 
-const ENGINES = ['reference', 'stored'] as const;
+const ENGINES = ['reference', 'stored', 'core'] as const;
 
 export interface UpgradeOptions {
   readonly output: string;
@@ -76,24 +78,64 @@ export const addUpgrade: AddVerb = (program, context, done) => {
 
 /** Writes OLD as a recording to NEW. Resolves to 0, or to 3 where OLD lacks something or NEW cannot keep all of it. */
 export async function upgrade(file: string, options: UpgradeOptions, context: Context): Promise<number> {
-  const { keyFile, uid, signable, allowFullRead = false } = options;
+  const { keyFile, uid, signable } = options;
   if (signable === true && uid === ZERO_UID) {
     throw new H4Error('H4_PARAM', 'A file whose uid is all zeros can never be signed: give --signable another --uid');
   }
   const key = keyFile === undefined ? undefined : await readKeyFile(keyFile, MIN_LEGACY_KEY_BYTES, context);
+  return withEngines(context, (engines) => upgradeWith(engines, file, key, options, context));
+}
+
+async function upgradeWith(
+  engines: CommandEngines,
+  file: string,
+  key: Uint8Array | undefined,
+  options: UpgradeOptions,
+  context: Context,
+): Promise<number> {
+  const { allowFullRead = false } = options;
+  const engine = await engineOf(options, engines);
+  await printSeal(engine.info(), context);
   const source = await openInput(file, context, { allowFullRead, wholeFile: true });
   try {
-    const reader = await openLegacy(file, source, key, options, context);
-    const { warnings, sha256 } = await check(file, source, options, context);
-    const result = await write(file, { source, reader, sha256 }, options, context);
-    if (options.output !== STDOUT) await readBack(options.output, result.contentSha256, context.io.signal);
-    await print(options, reader, result, warnings, context);
+    const { layout, warnings, result } = await convert(file, source, key, engine, options, context);
+    if (options.output !== STDOUT) {
+      const set = await engines.setFor(engine.info());
+      await readBack(options.output, result.contentSha256, context.io.signal, set);
+    }
+    await print(options, layout, result, warnings, context);
     await context.out.flush();
     for (const { code, message } of warnings) await printWarning(context, code, message);
-    return warnings.length > 0 || reader.layout.unknownChunks > 0 ? EXIT.loss : EXIT.done;
+    return warnings.length > 0 || layout.unknownChunks > 0 ? EXIT.loss : EXIT.done;
   } finally {
     await source.close();
   }
+}
+
+async function engineOf({ engine }: UpgradeOptions, engines: CommandEngines): Promise<CompressionEngine> {
+  if (engine === 'core') return requireCore(engines);
+  return engine === 'stored' ? storedEngine : new GeometricReferenceCompressor();
+}
+
+interface Converted {
+  readonly layout: LegacyReader['layout'];
+  readonly warnings: readonly Finding[];
+  readonly result: Upgraded;
+}
+
+/** Writes NEW. The reader of OLD ends here: its 20 bytes per block would else be kept while NEW is read back. */
+async function convert(
+  file: string,
+  source: ByteSource,
+  key: Uint8Array | undefined,
+  engine: CompressionEngine,
+  options: UpgradeOptions,
+  context: Context,
+): Promise<Converted> {
+  const reader = await openLegacy(file, source, key, options, context);
+  const { warnings, sha256 } = await check(file, source, options, context);
+  const result = await write(file, { source, reader, sha256 }, engine, options, context);
+  return { layout: reader.layout, warnings, result };
 }
 
 /** Opens OLD and refuses what cannot be upgraded, or not with these options, before all of it is read. */
@@ -160,11 +202,11 @@ interface Old {
 async function write(
   file: string,
   { source, reader, sha256 }: Old,
+  engine: CompressionEngine,
   options: UpgradeOptions,
   context: Context,
 ): Promise<Upgraded> {
   const { signal } = context.io;
-  const engine = options.engine === 'stored' ? storedEngine : new GeometricReferenceCompressor();
   const name = nameOf(file);
   const progress = new Progress(context, {
     label: `upgrading ${inputName(file)}`,
@@ -202,21 +244,31 @@ async function chooseUid(
 }
 
 /** Checks NEW as it lies on the disk, and that its content is what was written. What fails that does not stay. */
-export async function readBack(file: string, contentSha256: Uint8Array, signal: AbortSignal): Promise<void> {
-  const why = await differenceIn(file, contentSha256, signal);
+export async function readBack(
+  file: string,
+  contentSha256: Uint8Array,
+  signal: AbortSignal,
+  engines?: EngineSet,
+): Promise<void> {
+  const why = await differenceIn(file, contentSha256, signal, engines);
   if (why === undefined) return;
   await unlink(file);
   throw new H4Error('H4_WRITE', `${printable(file)} was removed again, because it is not what was written: ${why}`);
 }
 
 /** In what a file differs from a sound recording with this content. */
-async function differenceIn(file: string, contentSha256: Uint8Array, signal: AbortSignal): Promise<string | undefined> {
+async function differenceIn(
+  file: string,
+  contentSha256: Uint8Array,
+  signal: AbortSignal,
+  engines: EngineSet | undefined,
+): Promise<string | undefined> {
   const source = await openFileSource(file);
   try {
-    const { errors, exit_code } = await verifyContainer(source, { signal });
+    const { errors, exit_code } = await verifyContainer(withoutThread(source), { signal });
     if (exit_code !== EXIT.done) return errors[0]?.message ?? 'it is not complete';
     const hash = createSha256();
-    const reader = await openRecording(source, signal);
+    const reader = await openRecording(source, signal, engines);
     for await (const { bytes } of reader.blocks({ track: 0 }, signal)) hash.update(bytes);
     return equalBytes(hash.digest(), contentSha256) ? undefined : 'its content is not that of the old file';
   } finally {
@@ -224,10 +276,20 @@ async function differenceIn(file: string, contentSha256: Uint8Array, signal: Abo
   }
 }
 
+/**
+ * Hashed by the check itself. While a thread starts, V8 lets the space for young objects grow (see memory.ts), and the check
+ * is busy just then: up to 24 MB that would never be given back, for little next to the time that writing takes.
+ */
+const withoutThread = (source: ByteSource): ByteSource => ({
+  size: source.size,
+  read: (start, end, signal) => source.read(start, end, signal),
+  close: () => source.close(),
+});
+
 /** With `-o -` the container itself is the result: then only JSON is printed, to stderr. */
 async function print(
   options: UpgradeOptions,
-  { layout }: LegacyReader,
+  layout: LegacyReader['layout'],
   result: Upgraded,
   warnings: readonly Finding[],
   context: Context,

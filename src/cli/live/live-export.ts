@@ -8,6 +8,7 @@ import type { FrameRate } from '../../tokenizers/frame-clock.js';
 import { toHex } from '../../utils/bytes.js';
 import { H4Error, isH4Error } from '../../utils/error.js';
 import type { Context } from '../context.js';
+import type { CommandEngines } from '../engines.js';
 import { Interruption, printWarning } from '../exit.js';
 import { STDIN, inputName } from '../input.js';
 import { STDOUT, isSameFile, withoutProgramAdvice } from '../output.js';
@@ -26,6 +27,8 @@ export interface LiveExportOptions {
   readonly gop: number;
   /** Absent: blocks have the time at which they arrived. */
   readonly frameRate?: FrameRate;
+  /** Of the command: a recording goes on with the engine that began it. */
+  readonly engines: CommandEngines;
   readonly engineFor: (head: Uint8Array) => { readonly engine: CompressionEngine; readonly mediaType: string };
   readonly uid?: string;
   readonly indexRecords: number;
@@ -46,7 +49,7 @@ export async function exportLive(file: string, options: LiveExportOptions, conte
   }
   const input = await openLiveInput(file, context);
   try {
-    const opened = await (options.resume ? resumeLive(output, context) : undefined);
+    const opened = await (options.resume ? resumeLive(output, options.engines, context) : undefined);
     const sink =
       opened?.sink ??
       (await createLiveFileSink(output, { overwrite: options.force || options.resume }).catch((error: unknown) => {

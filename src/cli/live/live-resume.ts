@@ -3,7 +3,7 @@
  * unfinished at the end is cut off. It is refused where going on would tell another history, and then nothing is changed.
  */
 import { lstat } from 'node:fs/promises';
-import { builtinEngines } from '../../compression/index.js';
+import type { CompressionEngine } from '../../compression/api/engine.js';
 import { H4MKBuilder } from '../../container/builder.js';
 import { encodeHeader } from '../../container/header.js';
 import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../container/layout.js';
@@ -20,6 +20,7 @@ import { H4Error, isH4Error } from '../../utils/error.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
 import { formatTime } from '../durations.js';
+import { type CommandEngines, engineToGoOn } from '../engines.js';
 import { printWarning } from '../exit.js';
 import { printable } from '../text.js';
 import type { ResumedRecording } from './live-recorder.js';
@@ -38,17 +39,23 @@ interface Found {
   readonly scan: RecoveryScan;
   readonly resumption: Resumption;
   readonly track: TrackInfo;
+  /** The one that began the recording. */
+  readonly engine: CompressionEngine;
 }
 
 /** Opens OUT for going on; undefined where there is no recording yet, so that whatever is there may be replaced. */
-export async function resumeLive(output: string, context: Context): Promise<ResumedLive | undefined> {
+export async function resumeLive(
+  output: string,
+  engines: CommandEngines,
+  context: Context,
+): Promise<ResumedLive | undefined> {
   if ((await lstat(output).catch(() => undefined)) === undefined) return undefined;
   let found: Found | undefined;
   let sink: LiveFileSink;
   try {
     sink = await createLiveFileSink(output, {
       resumeAt: async () => {
-        found = await findResumption(output, context);
+        found = await findResumption(output, engines, context);
         return found.scan.end;
       },
     });
@@ -63,7 +70,7 @@ export async function resumeLive(output: string, context: Context): Promise<Resu
   return opened(output, sink, found, context);
 }
 
-async function findResumption(output: string, { io }: Context): Promise<Found> {
+async function findResumption(output: string, engines: CommandEngines, { io }: Context): Promise<Found> {
   const source = await openFileSource(output);
   try {
     const promised = await promisedTail(output);
@@ -76,7 +83,10 @@ async function findResumption(output: string, { io }: Context): Promise<Found> {
       const message = `Cannot go on with ${printable(output)}: it was not begun by export --live`;
       throw new H4Error('H4_PARAM', message);
     }
-    return { scan, resumption: await readResumption(source, scan, { signal }), track };
+    if (scan.metas.info === undefined) throw new H4Error('H4_RECORD0', 'There is no record 0 to go on from');
+    // Before anything is cut off: without its engine the recording cannot go on.
+    const engine = await engineToGoOn(scan.metas.info.compression, engines);
+    return { scan, resumption: await readResumption(source, scan, { signal }), track, engine };
   } finally {
     await source.close();
   }
@@ -108,14 +118,12 @@ async function beginsLikeOne(output: string): Promise<boolean> {
 async function opened(
   output: string,
   sink: LiveFileSink,
-  { scan, resumption, track }: Found,
+  { scan, resumption, track, engine }: Found,
   context: Context,
 ): Promise<ResumedLive> {
   try {
     const { info } = scan.metas;
     if (info === undefined) throw new H4Error('H4_RECORD0', 'There is no record 0 to go on from');
-    const { engine_id, fingerprint } = info.compression;
-    const engine = builtinEngines().find(engine_id, fingerprint);
     const builder = H4MKBuilder.resume(sink, resumption, engine);
     const startPts = goesOnAt(resumption.endPts, scan.metas.clock, context.io.utcMicros?.());
     const blocks = resumption.state.ledger.totals().find((total) => total.track === track.id)?.records ?? 0;

@@ -3,10 +3,12 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { nameOf, readBack } from '../../../src/cli/commands/upgrade.js';
 import { H4MK_MEDIA_TYPE, hashOf, upgradeLegacy, upgradeParameters } from '../../../src/cli/upgrader.js';
+import { storedEngine } from '../../../src/compression/api/stored.js';
 import { builtinEngines } from '../../../src/compression/index.js';
 import { legacyEngine } from '../../../src/compression/legacy.js';
 import { GeometricReferenceCompressor } from '../../../src/compression/reference.js';
 import { compressRleDelta } from '../../../src/compression/rle.js';
+import { H4MKBuilder } from '../../../src/container/builder.js';
 import { contentUid } from '../../../src/container/meta.js';
 import { LegacyReader } from '../../../src/container/legacy-reader.js';
 import { H4MKReader } from '../../../src/container/reader.js';
@@ -437,6 +439,24 @@ test('the name of the old file is the last part of its path or address, without 
 
 describe('reading back', () => {
   const signal = new AbortController().signal;
+
+  test('starts no thread, with which memory would grow, however long the recording is', async () => {
+    const sink = createMemorySink();
+    const builder = await H4MKBuilder.create(sink, { engine: storedEngine, tracks: [{ id: 0, kind: 'data' }] });
+    const bytes = new Uint8Array(1024 * 1024);
+    const count = 17;
+    for (let i = 0; i < count; i++) {
+      await builder.addBlock({ track: 0, tokens: [{ pts: i, key: true, size: bytes.length }], bytes });
+    }
+    await builder.close();
+    const path = await folder.write('long.h4mk', sink.bytes());
+    let threads = 0;
+    const onWorker = (): number => threads++;
+    process.on('worker', onWorker);
+    await readBack(path, sha256(new Uint8Array(count * bytes.length)), signal);
+    process.off('worker', onWorker);
+    expect(threads).toBe(0);
+  });
 
   test('lets a sound recording with the right content stay', async () => {
     await upgrade(old);

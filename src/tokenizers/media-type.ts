@@ -57,7 +57,7 @@ const SIGNATURES: readonly Signature[] = [
 
 /** The media type of a file that begins with `bytes`, or undefined where they are not recognised. */
 export function sniffMediaType(bytes: Uint8Array): string | undefined {
-  const head = Buffer.from(bytes.subarray(0, SNIFF_BYTES)).toString('latin1');
+  const head = String.fromCharCode(...bytes.subarray(0, SNIFF_BYTES));
   const signature = SIGNATURES.find(({ magic, when }) => head.startsWith(magic) && (when === undefined || when(head)));
   return signature?.type ?? isoMediaType(head) ?? elementaryAudioType(head);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { sniffMediaType } from '../../src/cli/media-type.js';
+import { sniffMediaType } from '../../src/tokenizers/media-type.js';
 
 const latin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 const packets = (count: number): string => `G${'x'.repeat(187)}`.repeat(count);
