@@ -6,10 +6,12 @@
 import { equalBytes } from '../utils/bytes.js';
 import { H4Error, isH4Error } from '../utils/error.js';
 import type { ByteSink, ByteSource } from './io/io.js';
-import { HASH_BYTES, TILE_WIDTH } from './layout.js';
+import { HASH_BYTES, MODE, TILE_WIDTH, isMediaMode } from './layout.js';
 import { type Limits, createLimits } from './limits.js';
 import { leafHash } from './merkle.js';
+import { MetaLedger, parseMeta } from './meta.js';
 import { H4MKReader } from './reader.js';
+import type { RawRecord } from './record-reader.js';
 import { readSign } from './sign-reader.js';
 import { SliceWriter } from './slice-writer.js';
 import { LeafHashes, proveRange, rootOver } from './tree-hashes.js';
@@ -107,15 +109,17 @@ const checkpointOf = async (
 const takeStock = async (
   reader: H4MKReader,
   size: number,
-  { signal, onProgress }: SalvageOptions,
+  { signal, limits, onProgress }: SalvageOptions,
 ): Promise<{ readonly leaves: Uint8Array; readonly runs: readonly Run[] }> => {
   const leaves = new Uint8Array(size * HASH_BYTES);
   const runs: Run[] = [];
+  const declared = new Declarations(createLimits(limits));
   let first: number | undefined;
   for (let seq = 0; seq < size; seq++) {
-    const leaf = await wholeLeaf(reader, seq, signal);
-    leaves.set(leaf ?? (await lostLeaf(reader, seq, signal)), seq * HASH_BYTES);
-    if (leaf !== undefined) first ??= seq;
+    const record = await wholeRecord(reader, seq, signal);
+    const leaf = record === undefined ? await lostLeaf(reader, seq, signal) : leafHash(record.tokn.entry);
+    leaves.set(leaf, seq * HASH_BYTES);
+    if (record !== undefined && declared.admit(record)) first ??= seq;
     else if (first !== undefined) {
       runs.push({ first, end: seq });
       first = undefined;
@@ -125,10 +129,26 @@ const takeStock = async (
   return { leaves, runs: first === undefined ? runs : [...runs, { first, end: size }] };
 };
 
-const wholeLeaf = async (reader: H4MKReader, seq: number, signal?: AbortSignal): Promise<Uint8Array | undefined> => {
+/** Tracks and key epochs of the META that is left: a record whose own META is lost cannot be read, nor stand in a slice. */
+class Declarations {
+  readonly #limits: Limits;
+  readonly #metas = new MetaLedger();
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** Takes a META into account; says of any record whether it can be used. */
+  admit({ tokn: { mode, track, epoch }, tag, payload }: RawRecord): boolean {
+    if (mode === MODE.meta && tag !== 'VOID') this.#metas.apply(parseMeta(payload, this.#limits).json, undefined);
+    if (!isMediaMode(mode)) return true;
+    return this.#metas.hasTrack(track) && (mode === MODE.core || this.#metas.hasEpoch(epoch));
+  }
+}
+
+const wholeRecord = async (reader: H4MKReader, seq: number, signal?: AbortSignal): Promise<RawRecord | undefined> => {
   try {
-    const { tokn } = await reader.rawRecord(seq, signal);
-    return leafHash(tokn.entry);
+    return await reader.rawRecord(seq, signal);
   } catch (error) {
     notWhole(error);
     return undefined;

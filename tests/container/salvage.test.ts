@@ -11,9 +11,14 @@ import {
   VIDEO,
   chunksOf,
   closedRecording,
+  endRecord,
   interleaved,
+  mediaRecord,
+  metaRecord,
+  recordZero,
   rejection,
   toknOffsets,
+  written,
 } from '../support/container.js';
 import { signNothing } from '../support/notes.js';
 import { recordsOf } from '../support/slices.js';
@@ -111,6 +116,24 @@ test('progress is told', async () => {
   const told: number[] = [];
   await salvageRecording(createMemorySource(file), createMemorySink(), { onProgress: (records) => told.push(records) });
   expect(told).toEqual([0, 256, 512]);
+});
+
+test('records of a track that a lost META declares are lost with it', async () => {
+  const late = { id: 7, kind: 'video' } as const;
+  const recording = await written(async (writer) => {
+    await writer.record(recordZero({ tracks: [VIDEO] }));
+    for (let i = 0; i < 3; i++) await writer.record(mediaRecord({ track: 0, pts: i, key: true }));
+    await writer.record(metaRecord({ h4mk: { tracks: [late] } }, 3));
+    for (let i = 4; i < 8; i++) await writer.record(mediaRecord({ track: i % 2 === 0 ? 7 : 0, pts: i, key: true }));
+    await writer.record(endRecord(8));
+    await writer.close();
+  });
+  const damaged = recording.slice();
+  const meta = (toknOffsets(recording)[4] ?? 0) + 130;
+  damaged[meta] = (damaged[meta] ?? 0) ^ 1;
+  const { seqs, slice } = await salvaged(damaged);
+  expect(seqs).toEqual([0, 1, 2, 3, 6, 8, 9]);
+  expect((await verifyContainer(createMemorySource(slice))).errors).toEqual([]);
 });
 
 describe('the signature of the recording', () => {
