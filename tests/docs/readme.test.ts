@@ -39,6 +39,7 @@ describe('the README', () => {
 
   it('names commands that run one after the other on real files', async () => {
     const commands = blocks('sh')
+      .filter((block) => !block.includes('HARMONY4_'))
       .flatMap((block) => block.split('\n'))
       .map((line) => line.replace(/\s+#.*$/, ''))
       .filter((line) => line.includes('npx harmony4 '));
@@ -74,6 +75,20 @@ describe('the README', () => {
       await server?.close();
     }
     expect((await readFile(join(folder, 'copy.mp4'))).equals(media)).toBe(true);
+  }, 60_000);
+
+  it('seals a core and records with it', async () => {
+    const block = blocks('sh').find((each) => each.includes('HARMONY4_')) ?? '';
+    await writeFile(
+      join(folder, 'sensor.bin'),
+      Uint8Array.from({ length: 300_000 }, (_, i) => i >> 8),
+    );
+    const script = block
+      .replaceAll('npx harmony4 serve', 'npx harmony4 serve --check')
+      .replaceAll('npx harmony4', `'${process.execPath}' '${join(root, 'dist/cli/main.js')}'`);
+    const { stdout } = await run('sh', ['-ec', script], { cwd: folder });
+    expect(stdout).toContain('h4geo-v1');
+    expect(await readFile(join(folder, 'sensor.h4mk'), 'latin1')).toContain('"seal_level":3');
   }, 60_000);
 
   it('links only to pages that exist', async () => {
