@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,9 +19,6 @@ describe('the guide to sealing', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'harmony4-sealing-'));
-    const ramp = Uint8Array.from({ length: 200_000 }, (_, i) => i >> 6);
-    await writeFile(join(folder, 'recording.pcm'), ramp);
-    await copyFile(join(root, 'spec/vectors/v1/minimal.h4mk'), join(folder, 'minimal.h4mk'));
   });
 
   afterAll(async () => {
