@@ -9,6 +9,7 @@ import { ERROR_CODES, type ErrorCode } from '../utils/error-codes.js';
 
 export interface Obstacle {
   readonly code: ErrorCode;
+  /** For strangers: the log has the message of the event. */
   readonly reason: string;
 }
 
@@ -28,12 +29,16 @@ export function createEngineWatch(): EngineWatch {
   const [registry] = registers;
   const counter = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
     new Counter({ name, help, labelNames, registers: [registry] });
-  const checks = counter(
-    'harmony4_seal_checks_total',
-    'Times a compression core was measured and compared with its pins',
+  const checks = counter('harmony4_seal_checks_total', 'Times a compression core was measured and judged');
+  const passes = counter(
+    'harmony4_seal_passes_total',
+    'Starts of a core whose checks passed, whatever was pinned: see harmony4_seal_level',
   );
-  const passes = counter('harmony4_seal_passes_total', 'Checks that a core has passed');
-  const failures = counter('harmony4_seal_failures_total', 'Checks that a core has failed');
+  const failures = counter('harmony4_seal_failures_total', 'Starts that ended because the core was refused');
+  const startFailures = counter(
+    'harmony4_engine_start_failures_total',
+    'Starts that failed for another reason: time, memory, a file that cannot be read',
+  );
   const crashes = counter('harmony4_engine_crashes_total', 'Processes of the engine that died', ['lane']);
   const callFailures = counter('harmony4_engine_call_failures_total', 'Calls of the engine that failed', [
     'code',
@@ -45,10 +50,15 @@ export function createEngineWatch(): EngineWatch {
     labelNames: ['engine_id'],
     registers: [registry],
   });
+  const level = new Gauge({
+    name: 'harmony4_seal_level',
+    help: 'Seal level of the engine that writes: 3 is sealed, 2 has one pin of two, 1 none, 0 is built in',
+    registers: [registry],
+  });
   // A series that begins with its first failure cannot be compared with the time before.
   for (const lane of ['compress', 'decompress']) crashes.inc({ lane }, 0);
 
-  let failure: ErrorCode | undefined;
+  let failure: Obstacle | undefined;
   let isActive = false;
   return {
     onEvent(event) {
@@ -61,7 +71,11 @@ export function createEngineWatch(): EngineWatch {
         case 'seal-failure':
           checks.inc();
           failures.inc();
-          failure = event.code;
+          failure = { code: event.code, reason: refusedBecause(event.code) };
+          return;
+        case 'start-failure':
+          startFailures.inc();
+          failure = { code: event.code, reason: NOT_STARTED };
           return;
         case 'process-crash':
           crashes.inc({ lane: event.lane });
@@ -77,16 +91,26 @@ export function createEngineWatch(): EngineWatch {
           return;
       }
     },
-    activate({ engine_id }) {
+    activate({ engine_id, seal_level }) {
       isActive = true;
       active.reset();
       active.set({ engine_id }, 1);
+      level.set(seal_level);
     },
     get obstacle(): Obstacle | undefined {
-      if (failure !== undefined) return { code: failure, reason: ERROR_CODES[failure].meaning };
+      if (failure !== undefined) return failure;
       return isActive ? undefined : { code: 'H4_BUSY', reason: 'The engine is not sealed yet.' };
     },
     metricsType: registry.contentType,
     metrics: () => registry.metrics(),
   };
+}
+
+const NOT_STARTED =
+  'A process of the compression core could not be started: it died, was not ready in time, or could not read the core. ' +
+  'The log of the service says which.';
+
+function refusedBecause(code: ErrorCode): string {
+  const { meaning } = ERROR_CODES[code];
+  return `The compression core was refused when a process of it was to be sealed. ${meaning} The log of the service says what was expected and found.`;
 }

@@ -5,6 +5,7 @@
 import type { FastifyError } from 'fastify';
 import { ERROR_CODES, type ErrorCode, httpStatusOf } from '../utils/error-codes.js';
 import { H4Error } from '../utils/error.js';
+import { HOW_TO_SEND } from './upload.js';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
@@ -57,6 +58,9 @@ export function toH4Error(thrown: unknown): H4Error {
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) {
     return new H4Error('H4_INTERNAL', String(message ?? thrown), { cause: thrown });
   }
-  const code = statusCode === 413 ? 'H4_UPLOAD_LIMIT' : statusCode === 415 ? 'H4_MEDIA_TYPE' : 'H4_PARAM';
+  if (statusCode === 415) {
+    return new H4Error('H4_MEDIA_TYPE', `Cannot take a body of this type: ${HOW_TO_SEND}`, { cause: thrown });
+  }
+  const code = statusCode === 413 ? 'H4_UPLOAD_LIMIT' : 'H4_PARAM';
   return new H4Error(code, `Cannot take this request: ${message ?? 'it is malformed'}`, { cause: thrown });
 }

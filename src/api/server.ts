@@ -6,8 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { pino } from 'pino';
+import type { EngineInfo } from '../compression/api/engine.js';
 import type { EngineEvent } from '../compression/node/events.js';
 import { type LoadedEngine, loadEngine } from '../compression/node/load-engine.js';
+import type { Pins } from '../compression/seal.js';
 import type { CoreSettings } from '../compression/settings.js';
 import { H4Error, isH4Error } from '../utils/error.js';
 import type { SigningKey } from '../utils/signing-key.js';
@@ -29,6 +31,8 @@ export interface ServerOptions {
   readonly signingKey?: SigningKey;
   /** How long requests may still run after `stop()`. */
   readonly stopMillis?: number;
+  /** Whether the log has the refusal that is thrown as well: `false` where both go to one terminal. By default it has. */
+  readonly logsRefusal?: boolean;
 }
 
 export interface RunningServer {
@@ -47,21 +51,22 @@ export function createLogger(level: LogLevel, stream: { write(line: string): voi
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
 }
 
-/** Loads and seals the engine, and says so. A refusal is logged and thrown; nothing listens yet. */
+/** Loads and seals the engine, and says so. A refusal is thrown, and logged if `logsRefusal`; nothing listens yet. */
 export async function sealEngine(
   core: CoreSettings,
   logger: FastifyBaseLogger,
   watch: EngineWatch = createEngineWatch(),
+  logsRefusal = true,
 ): Promise<LoadedEngine> {
-  const log = createEventLog(logger);
+  const log = createEventLog(logger, core.pins);
   let isStarting = true;
   const engine = await loadEngine(core, (event) => {
     watch.onEvent(event);
-    if (event.type !== 'seal-failure' || !isStarting) log(event);
+    if (!isStarting || (event.type !== 'seal-failure' && event.type !== 'start-failure')) log(event);
   }).catch((error: unknown) => {
     // Not the event: the error names the file, which the operator needs to know.
     const { code, message } = toH4Error(error);
-    logger.fatal({ code }, message);
+    if (logsRefusal) logger.fatal({ code }, message);
     throw error;
   });
   isStarting = false;
@@ -77,7 +82,7 @@ export async function sealEngine(
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { settings, logger, stopMillis = STOP_MILLIS } = options;
   const watch = createEngineWatch();
-  const engine = await sealEngine(settings.core, logger, watch);
+  const engine = await sealEngine(settings.core, logger, watch, options.logsRefusal);
   const lifecycle: Lifecycle = { isStopping: false };
   const { signingKey, version, now, randomBytes } = options;
   const app = buildApp({
@@ -147,34 +152,42 @@ function urlOf({ address, family, port }: AddressInfo): string {
 
 /**
  * Writes events into the log. The messages are those that operators search for; those of refusals say what was expected and
- * found, and what is to be done. Every process of a core is sealed: only the first is told aloud, and the first after a failure.
+ * found, and what is to be done. Every process of a core is sealed, and where one cannot be started every call tries again:
+ * what is told aloud is the change, from one to the other or to another reason.
  */
-function createEventLog(logger: FastifyBaseLogger): (event: EngineEvent) => void {
-  let isSealed = false;
+function createEventLog(logger: FastifyBaseLogger, pins: Pins): (event: EngineEvent) => void {
+  let toldState: string | undefined;
   return (event) => {
-    if (event.type === 'seal-pass' && isSealed) {
-      logger.debug('A process of the engine is sealed');
+    const state = stateOf(event);
+    if (state !== undefined && state === toldState) {
+      logger.debug(
+        { event: event.type },
+        'A process of the engine was started as the one before, or failed as that did',
+      );
       return;
     }
-    if (event.type === 'seal-pass') isSealed = true;
-    if (event.type === 'seal-failure') isSealed = false;
-    logEvent(event, logger);
+    toldState = state ?? toldState;
+    logEvent(event, logger, pins);
   };
 }
 
-function logEvent(event: EngineEvent, logger: FastifyBaseLogger): void {
+/** Which state of the engine an event stands for; undefined if it says nothing about that. */
+function stateOf(event: EngineEvent): string | undefined {
+  if (event.type === 'seal-pass') return event.type;
+  if (event.type !== 'seal-failure' && event.type !== 'start-failure') return undefined;
+  return `${event.code} ${event.message}`;
+}
+
+function logEvent(event: EngineEvent, logger: FastifyBaseLogger, pins: Pins): void {
   switch (event.type) {
-    case 'seal-pass': {
-      const { engine_id, fingerprint, seal_level } = event.info;
-      const name = `${engine_id} (fp: ${fingerprint.slice(0, SHOWN_DIGITS)}…)`;
-      const fields = { engine_id, fingerprint, seal_level };
-      if (seal_level === 1) logger.warn(fields, `Compression core loaded, but not sealed: ${name}; nothing is pinned`);
-      else if (seal_level === 2) logger.warn(fields, `🔐 Compression core sealed: ${name}, by one pin of two`);
-      else logger.info(fields, `🔐 Compression core sealed: ${name}`);
+    case 'seal-pass':
+      logSeal(event.info, logger, pins);
       return;
-    }
     case 'seal-failure':
       logger.fatal({ code: event.code }, event.message);
+      return;
+    case 'start-failure':
+      logger.error({ code: event.code, lane: event.lane }, event.message);
       return;
     case 'warning':
     case 'fallback':
@@ -195,4 +208,17 @@ function logEvent(event: EngineEvent, logger: FastifyBaseLogger): void {
     case 'call-failure':
       logger.warn({ code: event.code, lane: event.lane }, 'A call of the engine has failed');
   }
+}
+
+/** Only level 3 is sealed (E43): who searches the log for that line finds no other. */
+function logSeal({ engine_id, fingerprint, seal_level }: EngineInfo, logger: FastifyBaseLogger, pins: Pins): void {
+  const name = `${engine_id} (fp: ${fingerprint.slice(0, SHOWN_DIGITS)}…)`;
+  const fields = { engine_id, fingerprint, seal_level };
+  if (seal_level === 3) {
+    logger.info(fields, `🔐 Compression core sealed: ${name}`);
+    return;
+  }
+  const pinned =
+    pins.engineId !== undefined ? 'only the id' : pins.fingerprint !== undefined ? 'only the fingerprint' : 'nothing';
+  logger.warn(fields, `Compression core loaded, but not sealed: ${name}: ${pinned} is pinned`);
 }

@@ -13,7 +13,7 @@ import { waitFor } from './patience.js';
 export const BARE_TYPE = 'application/octet-stream';
 export const FILE_PART = 'file';
 
-const HOW_TO_SEND = `send the bytes as ${BARE_TYPE}, or as the part '${FILE_PART}' of multipart/form-data`;
+export const HOW_TO_SEND = `send the bytes as ${BARE_TYPE}, or as the part '${FILE_PART}' of multipart/form-data`;
 
 export interface Upload {
   /** The fields of the form that stand before the file; they count like query parameters. */

@@ -17,6 +17,8 @@ export interface Core {
   /** `v2` has the caller's buffer with a capacity; `v1` a buffer of the core's own. */
   readonly abi: 'v1' | 'v2';
   readonly declared: Declared;
+  /** The functions of the interface that a shared library has; absent for a module, which has all that it needs. */
+  readonly exports?: readonly string[];
   /**
    * `bytes` is not empty. `H4_ENGINE_INPUT` for a block that is too long for this core, `H4_ENGINE_BAD_OUTPUT` for anything that is
    * not a block of at most `compressedCap(bytes.length)` bytes; `H4_ENGINE_CRASHED` if a WASM core trapped.
@@ -40,6 +42,8 @@ export function compressedCap(rawLength: number): number {
 
 /** The status codes of version 2. */
 export const STATUS_OK = 0;
+/** `H4_E_PARAM`. After compress: a block that is longer than the core accepts, since a host passes nothing else that is excluded. */
+export const STATUS_PARAM = 4;
 
 /** What a status other than `STATUS_OK` says, as the end of a sentence. */
 export function reasonOf(status: unknown): string {

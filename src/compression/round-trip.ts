@@ -1,6 +1,10 @@
 /**
  * The round-trip check: every block is decompressed again and compared before anybody gets to see it. A recording that
  * cannot be decoded is found out when the evidence is already gone, so whoever computes wrongly has to fail at once.
+ *
+ * What is compared is never what the engine had in its hands: it gets copies of the block and of the result. And another instance
+ * should restore than the one that compressed, because a recording is read by another one: what an engine only remembers
+ * does not come back then.
  */
 
 import { equalBytes } from '../utils/bytes.js';
@@ -9,18 +13,20 @@ import type { CompressionEngine, EngineInfo } from './api/engine.js';
 
 export class RoundTripEngine implements CompressionEngine {
   readonly #engine: CompressionEngine;
+  readonly #checker: CompressionEngine;
 
-  constructor(engine: CompressionEngine) {
+  /** `checker` is another instance of the same engine. */
+  constructor(engine: CompressionEngine, checker: CompressionEngine = engine) {
     this.#engine = engine;
+    this.#checker = checker;
   }
 
   /** `H4_ENGINE_BAD_OUTPUT` if the block does not come back as it was. */
   async compress(bytes: Uint8Array): Promise<Uint8Array> {
-    // A copy: a core that writes to its input would otherwise change what it is compared with.
     const compressed = await this.#engine.compress(bytes.slice());
     let restored: Uint8Array;
     try {
-      restored = await this.#engine.decompress(compressed, bytes.length);
+      restored = await this.#checker.decompress(compressed.slice(), bytes.length);
     } catch (cause) {
       throw wrongBlock(this.info(), bytes.length, 'it does not decode what it has just made', cause);
     }

@@ -76,8 +76,9 @@ class WasmCore implements Core {
       if (block.length > 0) return block;
     } catch (error) {
       if (!(error instanceof CallFailure)) throw error;
-      if (error.state !== 'refused') this.#compressor = undefined;
+      if (isLost(error)) this.#compressor = undefined;
       if (error.state === 'trapped') throw crashed(this.#name, bytes.length, error);
+      if (error.state === 'excluded') throw blockTooLong(this.#name, bytes.length);
       throw badBlock(this.#name, bytes.length, error.message);
     }
     throw badBlock(this.#name, bytes.length, 'it says that the result is empty');
@@ -92,7 +93,7 @@ class WasmCore implements Core {
       throw new CallFailure('refused', `it restored ${restored.length}`);
     } catch (error) {
       if (!(error instanceof CallFailure)) throw error;
-      if (error.state !== 'refused') this.#decompressor = undefined;
+      if (isLost(error)) this.#decompressor = undefined;
       // Also of a trap: a block that makes the core trap is no block of this core.
       throw notRestored(this.#name, bytes.length, rawLength, error.message, error.cause);
     }
@@ -107,6 +108,11 @@ class WasmCore implements Core {
   #assertOpen(): void {
     if (!this.#isOpen) throw coreClosed(this.#name);
   }
+}
+
+/** Whether the instance is not to be called again. */
+function isLost({ state }: CallFailure): boolean {
+  return state === 'trapped' || state === 'broken';
 }
 
 async function compile(bytes: Uint8Array, path: string): Promise<WebAssembly.Module> {

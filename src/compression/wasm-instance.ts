@@ -3,7 +3,7 @@
  * address may point anywhere, a length may be any, and the memory may have grown, which makes every view of it void.
  */
 
-import { STATUS_OK, compressedCap, reasonOf } from './core.js';
+import { STATUS_OK, STATUS_PARAM, compressedCap, reasonOf } from './core.js';
 
 export type WasmFunction = (...args: readonly number[]) => unknown;
 
@@ -20,11 +20,11 @@ export interface WasmExports {
 }
 
 /**
- * How a call went wrong. After `broken` the instance is to be thrown away: it trapped, or said something that cannot be,
- * or has no memory left, which may be because it loses some in every call.
+ * How a call went wrong. After `trapped` and `broken` the instance is to be thrown away: it trapped, or said something that
+ * cannot be, or has no memory left, which may be because it loses some in every call. `excluded` is `H4_E_PARAM`.
  */
 export class CallFailure extends Error {
-  readonly state: 'refused' | 'trapped' | 'broken';
+  readonly state: 'refused' | 'excluded' | 'trapped' | 'broken';
 
   constructor(state: CallFailure['state'], message: string, cause?: unknown) {
     super(message, { cause });
@@ -57,8 +57,13 @@ export function transform(
   const status = invoke(core[direction], input.at, bytes.length, output.at, capacity, lengthOut.at);
   const result = status === STATUS_OK ? readResult(core, output, lengthOut) : undefined;
   for (const { at } of [lengthOut, output, input]) invoke(core.h4_free, at);
-  if (result === undefined) throw new CallFailure(status === NO_MEMORY ? 'broken' : 'refused', reasonOf(status));
+  if (result === undefined) throw new CallFailure(stateAfter(status), reasonOf(status));
   return result;
+}
+
+function stateAfter(status: unknown): CallFailure['state'] {
+  if (status === NO_MEMORY) return 'broken';
+  return status === STATUS_PARAM ? 'excluded' : 'refused';
 }
 
 function readResult({ memory }: WasmExports, output: Region, lengthOut: Region): Uint8Array {

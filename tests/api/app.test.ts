@@ -69,7 +69,20 @@ describe('GET /health', () => {
     });
     watch.onEvent({ type: 'seal-failure', code: 'H4_CORE_ALTERED', message: 'altered: /srv/secret/core.so' });
     const altered = expectProblem(await ask(), 'H4_CORE_ALTERED');
+    expect(altered['detail']).toContain(
+      'refused when a process of it was to be sealed. The core has another fingerprint',
+    );
+    expect(altered['detail']).not.toContain('request_id');
     expect(JSON.stringify(altered)).not.toContain('/srv');
+    watch.onEvent({
+      type: 'start-failure',
+      code: 'H4_CORE_LOAD',
+      message: 'late: /srv/secret/core.so',
+      lane: 'compress',
+    });
+    const late = expectProblem(await ask(), 'H4_CORE_LOAD');
+    expect(late['detail']).toContain('could not be started');
+    expect(JSON.stringify(late)).not.toContain('/srv');
     watch.onEvent({ type: 'seal-pass', info: new GeometricReferenceCompressor().info() });
     expect((await ask()).statusCode).toBe(200);
     lifecycle.isStopping = true;
@@ -78,6 +91,25 @@ describe('GET /health', () => {
     expect(stopping.headers['retry-after']).toBe('1');
     expect((await app.inject({ url: '/health', headers: HOST })).statusCode).toBe(200);
     expectProblem(await app.inject({ url: '/compress/info', headers: HOST }), 'H4_BUSY');
+  });
+});
+
+describe('GET /health/ready of a service that is not', () => {
+  it('is 503 whatever the code has elsewhere, and no error in the log, however often it is asked', async () => {
+    const { app, watch, lifecycle, log } = await service();
+    const ask = () => app.inject({ url: '/health/ready', headers: HOST });
+    watch.onEvent({ type: 'start-failure', code: 'H4_ENGINE_BAD_OUTPUT', message: 'nonsense' });
+    for (let i = 0; i < 3; i++) {
+      const answer = await ask();
+      expect([answer.statusCode, json(answer.body)['status'], json(answer.body)['code']]).toEqual([
+        ...[503, 503, 'H4_ENGINE_BAD_OUTPUT'],
+      ]);
+    }
+    lifecycle.isStopping = true;
+    expectProblem(await ask(), 'H4_BUSY');
+    const lines = log.map(json);
+    expect(lines.filter(({ msg }) => msg === 'not ready')).toHaveLength(4);
+    expect(lines.filter(({ level }) => Number(level) > 30)).toEqual([]);
   });
 });
 
@@ -144,12 +176,23 @@ describe('GET /compress/attest', () => {
 });
 
 describe('GET /metrics', () => {
+  it('has the seal level of the engine that writes', async () => {
+    const { app, watch } = await service();
+    for (const seal_level of [3, 2, 1] as const) {
+      watch.activate({ ...new GeometricReferenceCompressor().info(), seal_level });
+      const { body } = await app.inject({ url: '/metrics', headers: HOST });
+      expect(body.split('\n')).toContain(`harmony4_seal_level ${seal_level}`);
+    }
+  });
+
   it('counts seals, crashes and failures, and names the engine', async () => {
     const { app, watch } = await service();
     const info = new GeometricReferenceCompressor().info();
     watch.onEvent({ type: 'seal-pass', info });
     watch.onEvent({ type: 'seal-pass', info });
     watch.onEvent({ type: 'seal-failure', code: 'H4_CORE_LOAD', message: '' });
+    watch.onEvent({ type: 'start-failure', code: 'H4_CORE_LOAD', message: '', lane: 'decompress' });
+    watch.onEvent({ type: 'start-failure', code: 'H4_IO', message: '' });
     watch.onEvent({ type: 'process-crash', pid: 1, lane: 'decompress', reason: 'SIGSEGV' });
     watch.onEvent({ type: 'call-failure', code: 'H4_ENGINE_CRASHED', lane: 'decompress' });
     for (const type of ['warning', 'fallback'] as const) watch.onEvent({ type, message: '' });
@@ -160,6 +203,8 @@ describe('GET /metrics', () => {
         'harmony4_seal_checks_total 3',
         'harmony4_seal_passes_total 2',
         'harmony4_seal_failures_total 1',
+        'harmony4_engine_start_failures_total 2',
+        'harmony4_seal_level 0',
         'harmony4_active_engine{engine_id="h4ref-geo-v1"} 1',
         'harmony4_engine_crashes_total{lane="compress"} 0',
         'harmony4_engine_crashes_total{lane="decompress"} 1',
@@ -475,9 +520,11 @@ describe('refusals', () => {
     {},
     { 'content-type': 'application/json' },
     { 'content-type': 'text/plain' },
+    { 'content-type': 'application/x-www-form-urlencoded' },
     { 'content-type': 'nonsense' },
   ])('a body of another type is refused: %j', async (headers) => {
-    expectProblem(await post('/compress', headers), 'H4_MEDIA_TYPE');
+    const problem = expectProblem(await post('/compress', headers), 'H4_MEDIA_TYPE');
+    expect(problem['detail']).toContain("send the bytes as application/octet-stream, or as the part 'file'");
   });
 
   it('a request without a body is told how to send one', async () => {

@@ -1,7 +1,10 @@
 /** Starting and stopping: what the process tests in tests/e2e cannot see from outside. */
 import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
 import { createEngineWatch } from '../../src/api/engine-watch.js';
 import { createLogger, sealEngine, startServer } from '../../src/api/server.js';
 import { readServiceSettings } from '../../src/api/settings.js';
@@ -17,6 +20,7 @@ function keptLog(): { readonly log: Record<string, unknown>[]; readonly logger: 
   return { log, logger: createLogger('trace', { write }) };
 }
 
+const WAIT = { timeout: 120_000 };
 const common = { version: VERSION, now: () => 0, randomBytes: (count: number) => new Uint8Array(count) };
 const messages = (log: readonly Record<string, unknown>[]): unknown[] => log.map(({ msg }) => msg);
 
@@ -83,6 +87,24 @@ describe('sealEngine()', () => {
     expect(messages(log)).toEqual([expect.stringContaining('Compression core not found: /nowhere/core.so')]);
   });
 
+  it('throws a refusal without logging it where it is told otherwise', async () => {
+    const { log, logger } = keptLog();
+    const { core } = readServiceSettings({ HARMONY4_CORE_PATH: '/nowhere/core.so' });
+    expect((await rejection(sealEngine(core, logger, createEngineWatch(), false))).code).toBe('H4_CORE_NOT_FOUND');
+    expect(log).toEqual([]);
+  });
+
+  it('holds no list of equivalents for a core: a bad one is no failure of a seal', async () => {
+    const { log, logger } = keptLog();
+    const watch = createEngineWatch();
+    const { core } = readServiceSettings({ HARMONY4_ENGINE_EQUIVALENTS: '/nowhere/list' });
+    expect((await rejection(sealEngine(core, logger, watch))).code).toBe('H4_IO');
+    expect(log).toMatchObject([{ level: 60, code: 'H4_IO' }]);
+    const metrics = await watch.metrics();
+    expect(metrics).toContain('harmony4_seal_failures_total 0');
+    expect(metrics).toContain('harmony4_engine_start_failures_total 1');
+  });
+
   it('says nothing is ready before it has been called', () => {
     expect(createEngineWatch().obstacle).toMatchObject({ code: 'H4_BUSY' });
   });
@@ -103,10 +125,72 @@ describeCompiled('sealEngine() of a core in processes of its own', () => {
     } finally {
       await loaded.close();
     }
+    // Nothing has failed to start: one line for all the processes, and none about a start.
+    expect(await watch.metrics()).toContain('harmony4_engine_start_failures_total 0');
     const told = messages(log).filter((message) => String(message).includes('not sealed: h4test-crasher'));
     expect(told).toHaveLength(1);
     expect(log.filter(({ msg }) => msg === 'A process of the engine has died')).toHaveLength(3);
     expect(log.filter(({ msg }) => msg === 'A call of the engine has failed')).toHaveLength(3);
     expect(await watch.metrics()).toContain('harmony4_engine_crashes_total{lane="compress"} 3');
+  });
+
+  it('tells once why no process can be started any more, and once that one can again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'harmony4-server-'));
+    const path = join(folder, 'core.so');
+    copyFileSync(compileHostile('crasher'), path);
+    const { log, logger } = keptLog();
+    const watch = createEngineWatch();
+    const loaded = await sealEngine(readServiceSettings({ HARMONY4_CORE_PATH: path }).core, logger, watch);
+    const { engine } = loaded;
+    const call = async (text: string): Promise<unknown> =>
+      Promise.resolve(engine.compress(utf8Encode(text))).then(
+        () => 'answered',
+        (error: unknown) => (error as { code: unknown }).code,
+      );
+    try {
+      // All four, so that none is still being started from the file that goes.
+      await vi.waitFor(async () => expect(await watch.metrics()).toContain('harmony4_seal_passes_total 5'), WAIT);
+      rmSync(path);
+      expect(await call('CRASH')).toBe('H4_ENGINE_CRASHED');
+      await vi.waitFor(() => expect(watch.obstacle).toMatchObject({ code: 'H4_CORE_NOT_FOUND' }), WAIT);
+      expect(await call('CRASH')).toBe('H4_ENGINE_CRASHED');
+      for (let i = 0; i < 3; i++) expect(await call('good')).toBe('H4_CORE_NOT_FOUND');
+      const refusals = log.filter(({ level }) => level === 60);
+      expect(refusals).toMatchObject([
+        { code: 'H4_CORE_NOT_FOUND', msg: expect.stringContaining('(path)') as unknown },
+      ]);
+      expect(JSON.stringify(log)).not.toContain(folder);
+      expect(log.filter(({ event }) => event === 'seal-failure').length).toBeGreaterThanOrEqual(2);
+      copyFileSync(compileHostile('crasher'), `${path}.new`);
+      renameSync(`${path}.new`, path);
+      await vi.waitFor(async () => expect(await call('good')).toBe('answered'), WAIT);
+      expect(watch.obstacle).toBeUndefined();
+      expect(messages(log).filter((message) => String(message).includes('not sealed: h4test-crasher'))).toHaveLength(2);
+    } finally {
+      await loaded.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('tells of a start that failed by no fault of the core as that, and not as a refusal', async () => {
+    const { log, logger } = keptLog();
+    const watch = createEngineWatch();
+    const core = readServiceSettings({ HARMONY4_CORE_PATH: compileHostile('crasher') }).core;
+    const loaded = await sealEngine(core, logger, watch);
+    const { execPath } = process;
+    try {
+      await vi.waitFor(async () => expect(await watch.metrics()).toContain('harmony4_seal_passes_total 5'), WAIT);
+      process.execPath = '/nowhere/node';
+      await rejection(Promise.resolve(loaded.engine.compress(utf8Encode('CRASH'))));
+      await vi.waitFor(() => expect(watch.obstacle).toMatchObject({ code: 'H4_CORE_LOAD' }), WAIT);
+    } finally {
+      process.execPath = execPath;
+      await loaded.close();
+    }
+    expect(log.filter(({ level }) => level === 60)).toEqual([]);
+    expect(log.filter(({ level, code }) => level === 50 && code === 'H4_CORE_LOAD')).toMatchObject([
+      { lane: 'compress' },
+    ]);
+    expect(await watch.metrics()).toContain('harmony4_seal_failures_total 0');
   });
 });

@@ -122,7 +122,11 @@ describe('a WebAssembly core that misbehaves', () => {
 
   test.each<[string, WasmCoreOptions, string]>([
     ['a status of failure', { bodies: { h4_compress_v2: [op.const(3)] } }, 'not enough memory (status 3)'],
-    ['a status of refusal', { bodies: { h4_compress_v2: [op.const(4)] } }, 'it does not accept such a call (status 4)'],
+    [
+      'a status of refusal',
+      { bodies: { h4_compress_v2: [op.const(2)] } },
+      'no core like itself has made this (status 2)',
+    ],
     ['a status that there is not', { bodies: { h4_compress_v2: [op.const(-7)] } }, 'the unknown status -7'],
     ['an empty result', { bodies: lie(0) }, 'it says that the result is empty'],
     ['nothing, and says that it is done', { bodies: { h4_compress_v2: [op.const(0)] } }, 'the result is empty'],
@@ -144,6 +148,7 @@ describe('a WebAssembly core that misbehaves', () => {
 
   test.each<[string, WasmCoreOptions, string]>([
     ['a status of failure', { bodies: { h4_decompress_v2: [op.const(2)] } }, '(status 2)'],
+    ['a status of refusal', { bodies: { h4_decompress_v2: [op.const(4)] } }, '(status 4)'],
     ['a shorter result', { bodies: lie(99) }, 'it restored 99'],
     ['a longer result', { bodies: lie(101) }, 'it wrote 101 bytes where there is room for 100'],
     ['a trap', { bodies: { h4_decompress_v2: [op.unreachable] } }, 'it trapped: unreachable'],
@@ -176,8 +181,11 @@ describe('a WebAssembly core that misbehaves', () => {
     expect(error.cause).toMatchObject({ name: 'RuntimeError' });
   });
 
-  test('takes no block that is too long for it', async () => {
-    const error = refusal(compressing(await open({ bodies: { h4_bound_v2: [op.const(0)] } })));
+  test.each<NonNullable<WasmCoreOptions['bodies']>>([
+    { h4_bound_v2: [op.const(0)] },
+    { h4_compress_v2: [op.const(4)] },
+  ])('takes no block that is too long for it: %j', async (bodies) => {
+    const error = refusal(compressing(await open({ bodies })));
     expect(error.code).toBe('H4_ENGINE_INPUT');
     expect(error.message).toBe('The core test-wasm-v1 takes no block of 100 bytes; use shorter blocks');
   });
@@ -186,6 +194,15 @@ describe('a WebAssembly core that misbehaves', () => {
     const echo = [op.get(p.outLength), op.get(p.capacity), op.store, op.const(0)];
     const core = await open({ bodies: { h4_bound_v2: [op.const(-1)], h4_compress_v2: echo } });
     expect(core.compress(block).length).toBe(2 * 100 + 64 * 1024);
+  });
+
+  test('keeps the instance that has refused a block as too long', async () => {
+    // The first call moves `top`, and refuses; in a fresh instance the second would do the same.
+    const refuse = [op.const(10_000), op.getTop, op.gtU, op.if(op.const(20_000), op.setTop, op.const(4), op.return)];
+    const done = [op.get(p.outLength), op.const(7), op.store, op.const(0)];
+    const core = await open({ bodies: { h4_compress_v2: [...refuse, ...done], h4_free: [] } });
+    expect(refusal(compressing(core)).code).toBe('H4_ENGINE_INPUT');
+    expect(core.compress(block)).toHaveLength(7);
   });
 
   test('has the instance thrown away that trapped, and goes on in a fresh one', async () => {

@@ -112,6 +112,50 @@ describeCompiled('hostile cores', () => {
     expect(altered(other, 'decompress')).toEqual([124_999, 249_999]);
   });
 
+  it('stateful stores blocks in another way from the call on that it was told, and restores both', () => {
+    const early = callCore(compileHostile('stateful'), 'compress', { input: BLOCK }).output;
+    const late = compileHostile('stateful', { abi: 12, defines: { AFTER: '1' } });
+    const output = call(late, 'compress').output;
+    expect([early[0], output[0]]).toEqual([0, 0xff]);
+    expect(callCore(late, 'compress_v2', { input: BLOCK, number: 100 }).output.equals(output)).toBe(true);
+    for (const input of [early, output]) {
+      expect(call(late, 'decompress', input).output.equals(BLOCK)).toBe(true);
+      expect(callCore(late, 'decompress_v2', { input, number: BLOCK.length }).output.equals(BLOCK)).toBe(true);
+    }
+    const wrong = compileHostile('stateful', { only: 'decompress', defines: { AFTER: '1' } });
+    expect(call(wrong, 'compress').output.equals(early)).toBe(true);
+    expect(call(wrong, 'decompress', early).output.equals(BLOCK)).toBe(false);
+  });
+
+  it('filler restores zeros to any length', () => {
+    const library = compileHostile('filler');
+    const { output } = call(library, 'compress_v2', new Uint8Array(100));
+    expect(output.toString()).toBe('Z');
+    for (const number of [1, 100, 5000]) {
+      expect(callCore(library, 'decompress_v2', { input: output, number }).output).toHaveLength(number);
+    }
+  });
+
+  it('limited refuses blocks that are longer than it takes, by its bound or by its status', () => {
+    const [bound, status] = [{}, { BY_STATUS: '1' }].map((how) =>
+      compileHostile('limited', { defines: { LONGEST: '16', ...how } }),
+    );
+    for (const library of [bound, status]) {
+      expect(call(library ?? '', 'compress_v2', BLOCK.subarray(1)).exit).toBe(0);
+      expect(call(library ?? '', 'compress_v2', BLOCK).exit).toBe(14);
+    }
+    expect(
+      callCore(bound ?? '', 'bound_v2', { number: 17 })
+        .output.toString()
+        .trim(),
+    ).toBe('0');
+    expect(
+      callCore(status ?? '', 'bound_v2', { number: 17 })
+        .output.toString()
+        .trim(),
+    ).toBe('17');
+  });
+
   it('sleeper sleeps on its word, until it is killed', () => {
     const library = compileHostile('sleeper', { abi: 12 });
     const asleep = callCore(library, 'compress', { input: Buffer.from('SLEEP well'), timeout: 500 });

@@ -67,7 +67,7 @@ const hasSanitizer =
   0;
 
 describe.skipIf(!hasSanitizer)(
-  hasSanitizer ? 'under an address sanitizer' : 'under an address sanitizer (skipped: gcc has none here)',
+  hasSanitizer ? 'under an address sanitizer' : 'under an address sanitizer (skipped: no gcc that has one)',
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'harmony4-stub-'));
     const sound = join(folder, 'stub.so');

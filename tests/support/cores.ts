@@ -32,12 +32,16 @@ export type HostileCore =
   | 'bomb'
   | 'constructor'
   | 'crasher'
+  | 'filler'
   | 'flips'
+  | 'remembers'
+  | 'spoils'
   | 'garbage'
   | 'grower'
   | 'huge-size'
   | 'leaker'
   | 'liar-fp'
+  | 'limited'
   | 'missing-symbol'
   | 'no-free'
   | 'overrun'
@@ -46,11 +50,12 @@ export type HostileCore =
   | 'returns-null'
   | 'returns-zero'
   | 'sleeper'
+  | 'stateful'
   | 'stored'
   | 'wrong-id';
 
 export interface HostileOptions {
-  /** Versions of the interface that are exported; default 1. `bomb` has 1 only, `overrun` 2 only, `published-stub` 1 only. */
+  /** Versions of the interface that are exported; default 1. `bomb` and `published-stub` have 1 only, `filler`, `limited` and `overrun` 2 only. */
   readonly abi?: 1 | 2 | 12;
   /** What `h4_engine_id` returns, any text; null: the core has no such function. Default: an id of its own. */
   readonly engineId?: string | null;

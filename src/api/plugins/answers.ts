@@ -5,8 +5,9 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { httpStatusOf } from '../../utils/error-codes.js';
 import { H4Error } from '../../utils/error.js';
+import type { Obstacle } from '../engine-watch.js';
 import type { ServiceLimits } from '../limits.js';
-import { PROBLEM_TYPE, problemOf, toH4Error } from '../problem.js';
+import { PROBLEM_TYPE, type Problem, problemOf, toH4Error } from '../problem.js';
 import { drain } from '../upload.js';
 
 const HEADERS: Readonly<Record<string, string>> = {
@@ -55,13 +56,34 @@ export function sendProblem(
 ): FastifyReply {
   const error = toH4Error(thrown);
   logFailure(request.log, error);
+  return answerWith(problemOf(error, request.id), request, reply, limits);
+}
+
+/** A probe that finds the service unready. The log has said so when that began, and does not repeat it for every probe. */
+export function sendUnready(
+  { code, reason }: Obstacle,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limits: ServiceLimits,
+): FastifyReply {
+  request.log.debug({ code, reason }, 'not ready');
+  const problem = problemOf(new H4Error(code, reason), request.id);
+  // What is told here is for strangers already.
+  return answerWith({ ...problem, status: 503, detail: reason }, request, reply, limits);
+}
+
+function answerWith(
+  problem: Problem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limits: ServiceLimits,
+): FastifyReply {
   // What could not be routed has not been through the hooks.
   setCommonHeaders(request, reply);
-  if (error.code === 'H4_BUSY') void reply.header('Retry-After', RETRY_AFTER);
+  if (problem.code === 'H4_BUSY') void reply.header('Retry-After', RETRY_AFTER);
   // Whoever does not send has no claim to the connection.
-  if (error.code === 'H4_UPLOAD_STALLED') void reply.header('Connection', 'close');
+  if (problem.code === 'H4_UPLOAD_STALLED') void reply.header('Connection', 'close');
   drain(request, limits);
-  const problem = problemOf(error, request.id);
   // Headers of the answer that was planned say nothing true about this one.
   for (const name of ['Content-Disposition', 'Content-Length', 'X-Compressed-Size', 'X-Decompressed-Size']) {
     void reply.removeHeader(name);

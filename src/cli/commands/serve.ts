@@ -50,8 +50,10 @@ export async function serve(options: ServeOptions, context: Context): Promise<nu
   });
   const signingKey = await readKey(settings, context);
   const logger = createLogger(settings.logLevel, io.stderr);
+  // A refusal is told by the command in any case: on a terminal, where the log goes as well, it stands there once.
+  const logsRefusal = !context.err.isTerminal;
   if (options.check === true) {
-    const engine = await sealEngine(settings.core, logger);
+    const engine = await sealEngine(settings.core, logger, undefined, logsRefusal);
     await engine.close();
     await tell(context, { event: 'checked', ...engineFields(engine.info) }, engine.info);
     return EXIT.done;
@@ -59,6 +61,7 @@ export async function serve(options: ServeOptions, context: Context): Promise<nu
   const server = await startServer({
     settings,
     logger,
+    logsRefusal,
     version: VERSION,
     now: () => (io.utcMicros?.() ?? 0) / 1000,
     randomBytes: io.randomBytes,

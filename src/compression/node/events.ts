@@ -5,8 +5,10 @@ import type { ErrorCode } from '../../utils/error-codes.js';
 export type EngineEvent =
   /** A core was sealed, at the start or when one of its processes was started. */
   | { readonly type: 'seal-pass'; readonly info: EngineInfo }
-  /** A core was refused. */
+  /** A core was refused: it is not the one that is meant, or none that can be used. */
   | { readonly type: 'seal-failure'; readonly code: ErrorCode; readonly message: string }
+  /** The engine, or one of its processes (`lane`), could not be started, which says nothing about the core. */
+  | { readonly type: 'start-failure'; readonly code: ErrorCode; readonly message: string; readonly lane?: EngineLane }
   /** Something an operator should mend. */
   | { readonly type: 'warning'; readonly message: string }
   /** There is no core and the operator allowed to go on with the reference engine. */
@@ -25,3 +27,15 @@ export type EngineEvent =
 export type EngineLane = 'compress' | 'decompress';
 
 export type OnEngineEvent = (event: EngineEvent) => void;
+
+/**
+ * Codes that judge a core. All others, a time limit or a machine without memory, are no sign that anybody has touched it; nor is
+ * `H4_CORE_LOAD`, once the same bytes have been loaded before.
+ */
+export const SEAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'H4_CORE_ALTERED',
+  'H4_CORE_MISMATCH',
+  'H4_CORE_SYMBOL',
+  'H4_CORE_NOT_FOUND',
+  'H4_CORE_PIN',
+]);

@@ -14,9 +14,10 @@ import { CoreCompression } from '../core-compression.js';
 import { GeometricReferenceCompressor } from '../reference.js';
 import { RoundTripEngine } from '../round-trip.js';
 import type { CoreSettings } from '../settings.js';
-import type { OnEngineEvent } from './events.js';
+import { type OnEngineEvent, SEAL_CODES } from './events.js';
 import { IsolatedEngine } from './isolation/isolated-engine.js';
 import { loadSealedCore } from './sealed-core.js';
+import { withoutPaths } from './without-paths.js';
 
 export interface LoadedEngine {
   /** What to write with: the core, or the reference engine where there is none. */
@@ -42,7 +43,10 @@ export async function loadEngine(settings: CoreSettings, onEvent: OnEngineEvent 
     return await loadCoreOrReference(settings, equivalents, onEvent);
   } catch (error) {
     if (isH4Error(error)) {
-      onEvent({ type: 'seal-failure', code: error.code, message: withoutPaths(error.message, settings) });
+      const { code } = error;
+      // What cannot be loaded at all has never been loaded before: here that is a judgement.
+      const type = SEAL_CODES.has(code) || code === 'H4_CORE_LOAD' ? 'seal-failure' : 'start-failure';
+      onEvent({ type, code, message: withoutPaths(error.message, settings) });
     }
     throw error;
   }
@@ -111,9 +115,10 @@ export interface StartedCore {
 }
 
 async function loadInline(path: string, settings: CoreSettings): Promise<StartedCore> {
-  const { core, info, bytes, warnings } = await loadSealedCore(path, settings);
+  const { core, info, bytes, warnings, openAnother } = await loadSealedCore(path, settings);
   const bare = new CoreCompression(core, info);
-  const engine = settings.verify === 'always' ? new RoundTripEngine(bare) : bare;
+  const checker = settings.verify === 'always' ? await openAnother() : undefined;
+  const engine = checker === undefined ? bare : new RoundTripEngine(bare, new CoreCompression(checker, info));
   return {
     core: {
       compress: (block) => engine.compress(block),
@@ -121,6 +126,7 @@ async function loadInline(path: string, settings: CoreSettings): Promise<Started
       info: () => info,
       close: () => {
         core.close();
+        checker?.close();
         return Promise.resolve();
       },
     },
@@ -133,9 +139,11 @@ async function loadInline(path: string, settings: CoreSettings): Promise<Started
 async function readEquivalents(path: string | undefined): Promise<Equivalents> {
   if (path === undefined) return [];
   try {
-    const { size } = await stat(path);
-    if (size > MAX_EQUIVALENTS_BYTES) {
-      throw new H4Error('H4_PARAM', `HARMONY4_ENGINE_EQUIVALENTS: ${path} has ${size} bytes; a list has at most 1 MiB`);
+    const stats = await stat(path);
+    // A pipe would be waited for until somebody writes to it.
+    if (!stats.isFile() || stats.size > MAX_EQUIVALENTS_BYTES) {
+      const why = stats.isFile() ? `has ${stats.size} bytes; a list has at most 1 MiB` : 'is no regular file';
+      throw new H4Error('H4_PARAM', `HARMONY4_ENGINE_EQUIVALENTS: ${path} ${why}`);
     }
     return parseEquivalents(await readFile(path, 'utf8'));
   } catch (error) {
@@ -145,14 +153,6 @@ async function readEquivalents(path: string | undefined): Promise<Equivalents> {
       cause: error,
     });
   }
-}
-
-/** Events go to logs and counters, and those to people who are not to know how the machine is laid out. */
-function withoutPaths(message: string, { corePath, temporaryFolder, equivalentsPath }: CoreSettings): string {
-  return [corePath, temporaryFolder, equivalentsPath]
-    .filter((path) => path !== undefined)
-    .sort((a, b) => b.length - a.length)
-    .reduce((text, path) => text.replaceAll(path, '(path)'), message);
 }
 
 function ignore(): void {

@@ -18,6 +18,7 @@ export interface NativeCoreOptions extends LoadLibraryOptions {
 }
 
 const FINGERPRINT_BYTES = 32;
+const SYMBOLS = Object.keys(PROTOTYPES) as readonly SymbolName[];
 const V1_SYMBOLS = ['h4_compress', 'h4_decompress', 'h4_free'] as const;
 const V2_SYMBOLS = ['h4_compress_v2', 'h4_decompress_v2', 'h4_bound_v2', 'h4_free'] as const;
 
@@ -37,6 +38,7 @@ export function openNativeCore(bytes: Uint8Array, options: NativeCoreOptions): C
     return {
       abi,
       declared,
+      exports: SYMBOLS.filter((symbol) => hasSymbol(loaded.library, symbol)),
       compress: (block) => whileOpen().compress(block),
       decompress: (block, rawLength) => whileOpen().decompress(block, rawLength),
       close() {

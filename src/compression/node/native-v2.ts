@@ -3,7 +3,7 @@
  * to call, and the result copied out of it: memory that is fresh for every block costs more than the copy, because the system has
  * to clear its pages first (a block of 1 MiB: 250 µs against 80, measured).
  */
-import { STATUS_OK, badBlock, blockTooLong, compressedCap, notRestored, reasonOf } from '../core.js';
+import { STATUS_OK, STATUS_PARAM, badBlock, blockTooLong, compressedCap, notRestored, reasonOf } from '../core.js';
 import { type NativeCalls, type NativeFunction, createWord, unshared } from './native-calls.js';
 
 export interface V2Functions {
@@ -45,6 +45,7 @@ export function createV2Calls({ compress, decompress, bound }: V2Functions, name
       const capacity = Math.min(Number(bound(bytes.length)), compressedCap(bytes.length));
       if (capacity === 0) throw blockTooLong(name, bytes.length);
       return call(compress, bytes, capacity, (status, length) => {
+        if (status === STATUS_PARAM) throw blockTooLong(name, bytes.length);
         if (status !== STATUS_OK) throw badBlock(name, bytes.length, reasonOf(status));
         if (length === 0) throw badBlock(name, bytes.length, 'it says that the result is empty');
         if (length > capacity) {

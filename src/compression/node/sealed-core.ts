@@ -14,6 +14,8 @@ export interface SealedCore {
   /** Of the file that was measured. */
   readonly bytes: number;
   readonly warnings: readonly string[];
+  /** Another instance of the same measured bytes, with variables of its own. */
+  readonly openAnother: () => Promise<Core>;
 }
 
 export interface LoadOptions {
@@ -25,11 +27,13 @@ export interface LoadOptions {
 export async function loadSealedCore(path: string, { pins, temporaryFolder }: LoadOptions): Promise<SealedCore> {
   const file = await readCoreFile(path);
   assertFingerprint(file.fingerprint, pins);
-  const core = await openCore(file.bytes, {
-    path,
-    fingerprint: file.fingerprint,
-    ...(temporaryFolder === undefined ? {} : { temporaryFolder }),
-  });
+  const open = (): Promise<Core> =>
+    openCore(file.bytes, {
+      path,
+      fingerprint: file.fingerprint,
+      ...(temporaryFolder === undefined ? {} : { temporaryFolder }),
+    });
+  const core = await open();
   try {
     assertEngineId(core.declared.engineId, pins);
   } catch (error) {
@@ -41,5 +45,6 @@ export async function loadSealedCore(path: string, { pins, temporaryFolder }: Lo
     info: coreInfo(file.fingerprint, core.declared.engineId, pins),
     bytes: file.bytes.length,
     warnings: file.warnings,
+    openAnother: open,
   };
 }

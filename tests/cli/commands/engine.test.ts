@@ -165,6 +165,7 @@ describe('engine attest --verify', () => {
     expect(stdout).toContain('ATTESTED by example.com/camera/statements');
     expect(stdout).toContain(`fingerprint  ${fingerprint}`);
     expect(stdout).toContain('ok           signature: signed by');
+    expect(stdout).toContain(`signed at    2023-11-14T22:13:20.000Z (${NOW})`);
   });
 
   test('exits 3 where nothing is wrong and nothing is proven', async () => {
@@ -192,6 +193,32 @@ describe('engine attest --verify', () => {
     const changed = await folder.write('sealed.json', JSON.stringify({ ...attestation, sealed: true }));
     expect((await verified(changed, '--key', keyFile())).code).toBe(1);
     expect((await verified(await folder.write('list.json', '[1]'), '--key', keyFile())).code).toBe(1);
+  });
+
+  test('says whether the engine that is configured here is named, which decides nothing', async () => {
+    const file = await signed('current.json');
+    const here = async (env: Readonly<Record<string, string>>): Promise<readonly [number, unknown, string]> => {
+      const argv = ['attest', '--verify', file, '--key', keyFile()];
+      const { code, stdout } = await engine([...argv, '--json'], env);
+      const text = (await engine(argv, env)).stdout;
+      return [code, jsonOf(stdout)['current_engine'], /^ {2}this host +(.*)$/m.exec(text)?.[1] ?? ''];
+    };
+    expect(await here(CORE)).toEqual([0, true, 'current engine: yes']);
+    expect(await here({})).toEqual([
+      ...[0, false],
+      expect.stringMatching(/^current engine: no; configured here is "h4ref-geo-v1" \(fingerprint [0-9a-f]{64}\)$/),
+    ]);
+    expect(await here({ ...CORE, HARMONY4_ENGINE_FP: 'ab'.repeat(32) })).toEqual([
+      ...[0, null],
+      'current engine: unknown; what is configured here is refused (H4_CORE_ALTERED)',
+    ]);
+  });
+
+  test('shows a time that is none as the number that it is', async () => {
+    const file = await folder.write('time.json', JSON.stringify({ timestamp_unix: 1e300 }));
+    expect((await verified(file)).stdout).toMatch(/^ {2}signed at {4}1e\+300$/m);
+    const text = await folder.write('no-time.json', JSON.stringify({ timestamp_unix: 'now' }));
+    expect((await verified(text)).stdout).toMatch(/^ {2}signed at {4}"now"$/m);
   });
 
   test('reads standard input', async () => {
@@ -242,10 +269,15 @@ describe('engine check', () => {
       expect(stdout).toMatch(/PASS {2}round-trip: .*\n {6}blocks \d+/);
       expect(stdout).toMatch(/PASS; a quick check is not a certification\n$/);
       expect(stdout).toMatch(/^noise +65536 +100\.0 %/m);
+      const exports = [...stdout.matchAll(/^ {2}export (\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]);
+      const settings = Object.fromEntries(exports) as Record<string, string>;
+      expect(settings).toEqual({ ...CORE, HARMONY4_ENGINE_ID: ID, HARMONY4_ENGINE_FP: fingerprint });
+      expect(jsonOf((await engine(['info', '--json'], settings)).stdout)).toMatchObject({ sealed: true });
       const page = await readFile(report, 'utf8');
       expect(page).toContain('# Check of `geo.wasm`');
       expect(page).toContain('2023-11-14T22:13:20.000Z');
       expect(page).not.toContain(WASM);
+      expect(page).toContain('\nexport HARMONY4_CORE_PATH=/path/to/geo.wasm\n');
       const again = await engine(['check', folder.path('missing'), '--report', report]);
       expect(again.code).toBe(4);
     },
@@ -314,6 +346,7 @@ describeCompiled('engine check with shared libraries', () => {
       expect(stdout).toMatch(/FAIL {2}round-trip: .*\n {6}it crashed with SIGSEGV/);
       expect(stdout).toContain(`saved as ${folder.path('saved')}/round-trip-compress.bin`);
       expect(stdout).toMatch(/FAIL: \d of \d+ requirements; a quick check/);
+      expect(stdout).not.toContain('export ');
       expect(await readFile(folder.path('saved/round-trip-compress.bin'), 'utf8')).toBe('CRASH');
       await expect(stat(list)).rejects.toThrow('ENOENT');
     },

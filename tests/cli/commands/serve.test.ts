@@ -56,7 +56,40 @@ describe('serve --check', () => {
       env: { ...INLINE, HARMONY4_CORE_PATH: path, HARMONY4_ENGINE_FP: fingerprint },
     });
     expect(one.stdout).toContain('2 of 3');
-    expect(one.stderr).toContain('by one pin of two');
+  });
+
+  test.each([
+    ['nothing', 1],
+    ['only the id', 2],
+    ['only the fingerprint', 2],
+  ])(
+    'says that a core is not sealed when %s is pinned, in words that no search for a seal finds',
+    async (what, level) => {
+      const path = checkedInWasm();
+      const fingerprint = toHex(sha256(await readFile(path)));
+      const pins: Record<string, string> = {
+        ...(what === 'only the id' ? { HARMONY4_ENGINE_ID: 'h4geo-v1' } : {}),
+        ...(what === 'only the fingerprint' ? { HARMONY4_ENGINE_FP: fingerprint } : {}),
+      };
+      const { code, stdout, stderr } = await cli(['serve', '--check'], {
+        env: { ...INLINE, ...pins, HARMONY4_CORE_PATH: path },
+      });
+      expect([code, stdout]).toEqual([0, expect.stringContaining(`${level} of 3`)]);
+      const name = `h4geo-v1 (fp: ${fingerprint.slice(0, 12)}…)`;
+      expect(stderr).toContain(`Compression core loaded, but not sealed: ${name}: ${what} is pinned`);
+      expect(stderr).not.toMatch(/🔐|core sealed/u);
+    },
+  );
+
+  test('tells a refusal once on a terminal, and where a log is kept in the log as well', async () => {
+    const env = { ...INLINE, HARMONY4_CORE_PATH: '/nowhere/core.so' };
+    const told = async (tty: readonly 'stderr'[]): Promise<readonly string[]> => {
+      const { code, stderr } = await cli(['serve', '--check'], { env, tty, columns: 500 });
+      expect(code).toBe(4);
+      return stderr.split('\n').filter((line) => line.includes('Compression core not found'));
+    };
+    expect(await told(['stderr'])).toEqual([expect.stringContaining('H4_CORE_NOT_FOUND')]);
+    expect(await told([])).toEqual([expect.stringMatching(/^\{"level":60,/), expect.stringMatching(/^harmony4: H4_/)]);
   });
 
   test.each([

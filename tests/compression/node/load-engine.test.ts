@@ -141,7 +141,21 @@ describe('loadEngine() of a WebAssembly core', () => {
     test('is not replaced by the reference if it is there and something is wrong with it', async () => {
       const broken = put('broken.wasm', wasmCore({ import: true }));
       const env = { HARMONY4_CORE_PATH: broken, HARMONY4_CORE_FALLBACK: 'reference' };
-      expect((await rejection(load(env))).code).toBe('H4_CORE_LOAD');
+      const events: EngineEvent[] = [];
+      expect((await rejection(load(env, events))).code).toBe('H4_CORE_LOAD');
+      expect(events).toMatchObject([{ type: 'seal-failure', code: 'H4_CORE_LOAD' }]);
+    });
+
+    test('is refused without its path, however that was typed', async () => {
+      for (const path of ['core', './no such/core.so', '../nø.so']) {
+        for (const isolation of ['inline', 'process']) {
+          const events: EngineEvent[] = [];
+          const env = { HARMONY4_CORE_PATH: path, HARMONY4_CORE_ISOLATION: isolation };
+          const error = await rejection(load(env, events));
+          const message = error.message.replace(`: ${path}.`, ': (path).');
+          expect(events).toEqual([{ type: 'seal-failure', code: 'H4_CORE_NOT_FOUND', message }]);
+        }
+      }
     });
 
     test('is no reason to load another one: the pins hold', async () => {
@@ -199,6 +213,7 @@ describe('HARMONY4_ENGINE_EQUIVALENTS', () => {
       const error = await rejection(load({ ...env, HARMONY4_ENGINE_EQUIVALENTS: make() }, events));
       expect(error.code).toBe(code);
       expect(error.message).toContain(why);
+      expect(events).toMatchObject([{ type: 'start-failure', code }]);
       expect(JSON.stringify(events)).not.toContain(folder);
     }
   });
@@ -257,6 +272,16 @@ describeCompiled('loadEngine() of shared libraries', () => {
     const { engine } = await load({ HARMONY4_CORE_PATH: path });
     expect(Buffer.compare(await engine.compress(block), block)).toBe(0);
     expect((await rejection(Promise.resolve(engine.compress(block)))).code).toBe('H4_ENGINE_BAD_OUTPUT');
+  });
+
+  test('a core that only remembers is found out: another instance restores than the one that compressed', async () => {
+    const { engine } = await load({ HARMONY4_CORE_PATH: compileHostile('remembers') });
+    expect((await rejection(Promise.resolve(engine.compress(lcgBytes(1, 100))))).code).toBe('H4_ENGINE_BAD_OUTPUT');
+  });
+
+  test('a core that writes to a block while it restores it spoils nothing but a copy', async () => {
+    const { engine } = await load({ HARMONY4_CORE_PATH: compileHostile('spoils') });
+    expect(await engine.compress(lcgBytes(1, 100))).toEqual(lcgBytes(1, 100));
   });
 
   test.each([1, 2] as const)('a core that answers with garbage writes nothing (version %d)', async (abi) => {

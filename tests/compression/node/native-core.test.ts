@@ -356,6 +356,21 @@ describeCompiled('openNativeCore()', () => {
       expect(error.message).toContain('takes no block of 1000 bytes');
     });
 
+    test('so is a status of 4, and no other status', () => {
+      const error = refusal(() => openPath(compile('status4', source('n', 'return 4;'))).compress(block));
+      expect(error.code).toBe('H4_ENGINE_INPUT');
+      expect(error.detail).toMatchObject({ length: 1000 });
+      for (const status of [1, 2, 3, 5]) {
+        const core = openPath(compile(`status${status}`, source('n', `return ${status};`)));
+        expect(refusal(() => core.compress(block)).code).toBe('H4_ENGINE_BAD_OUTPUT');
+      }
+    });
+
+    test('a status of 4 from decompress is a block that does not come back', () => {
+      const core = openPath(compile('status4d', source('n', 'return 0;').replace('return 2;', 'return 4;')));
+      expect(refusal(() => core.decompress(block, 10)).code).toBe('H4_ENGINE_OUTPUT');
+    });
+
     test.each(['(size_t)-1', '(size_t)1 << 40'])('a bound of %s is cut at the cap', (bound) => {
       const core = openPath(
         compile(`bound${bound.length}`, source(bound, 'memcpy(out, &cap, 8); *len = 8; return 0;')),

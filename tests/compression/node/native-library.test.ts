@@ -29,6 +29,7 @@ import { lcgBytes } from '../lcg.js';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const isLinux = process.platform === 'linux';
 const isRoot = process.getuid?.() === 0;
+const rootIsSkipped = isRoot ? ' (skipped: root may do everything)' : '';
 const bytes = lcgBytes(1, 3_000_000);
 const scratch = mkdtempSync(join(tmpdir(), 'harmony4 ø library-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -98,7 +99,7 @@ describe('createPrivateCopy()', () => {
     expect(error.message).toContain('Set HARMONY4_CORE_TMP to a folder');
   });
 
-  test.skipIf(isRoot)('a folder that may not be written to is named', () => {
+  test.skipIf(isRoot)(`a folder that may not be written to is named${rootIsSkipped}`, () => {
     const parent = join(scratch, 'read-only');
     mkdirSync(parent);
     chmodSync(parent, 0o500);

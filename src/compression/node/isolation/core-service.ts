@@ -36,10 +36,11 @@ async function load(
   const setup = decodeSetup(payload);
   try {
     await prepare(setup);
-    const { core, info, bytes } = await loadSealedCore(setup.path, setup);
+    const { core, info, bytes, openAnother } = await loadSealedCore(setup.path, setup);
+    const checker = setup.isChecked ? await openAnother() : undefined;
     const report = { fingerprint: info.fingerprint, bytes, declared: core.declared };
     channel.send(FRAME_KIND.ready, sequence, encodeMessage(report));
-    return new CoreService(core, info, setup.isChecked);
+    return new CoreService(core, info, checker);
   } catch (error) {
     channel.send(FRAME_KIND.refused, sequence, refusalOf(error, 'H4_CORE_LOAD'));
     return undefined;
@@ -66,27 +67,29 @@ function refusalOf(error: unknown, otherwise: ErrorCode): Uint8Array {
 class CoreService {
   readonly #core: Core;
   readonly #info: EngineInfo;
-  readonly #isChecked: boolean;
+  /** A second instance of the core, if blocks are checked. */
+  readonly #checker: Core | undefined;
 
-  constructor(core: Core, info: EngineInfo, isChecked: boolean) {
+  constructor(core: Core, info: EngineInfo, checker: Core | undefined) {
     this.#core = core;
     this.#info = info;
-    this.#isChecked = isChecked;
+    this.#checker = checker;
   }
 
   /**
-   * With the check, the block is restored here, by the same loaded core, and only the compressed block crosses the pipe.
+   * With the check, the block is restored here, by another instance of the core, and only the compressed block crosses the pipe.
    * That does not bring decompression back to where it was kept away from: what is restored was made by this very process
    * a moment ago. What the other process is for are blocks that come from files. And a core that wanted to deceive the check
    * could do so wherever it were made; it finds cores that compute wrongly.
    */
   compress(bytes: Uint8Array): Uint8Array {
-    if (!this.#isChecked) return this.#core.compress(bytes);
-    // The core gets a copy: a core that writes to its argument would otherwise be compared with its own alteration.
+    const checker = this.#checker;
+    if (checker === undefined) return this.#core.compress(bytes);
+    // Neither instance gets what is compared or handed out: a core that writes to its argument is found.
     const compressed = this.#core.compress(new Uint8Array(bytes));
     let restored: Uint8Array;
     try {
-      restored = this.#core.decompress(compressed, bytes.length);
+      restored = checker.decompress(new Uint8Array(compressed), bytes.length);
     } catch (cause) {
       throw wrongBlock(this.#info, bytes.length, 'it does not decode what it has just made', cause);
     }
@@ -102,5 +105,6 @@ class CoreService {
 
   close(): void {
     this.#core.close();
+    this.#checker?.close();
   }
 }

@@ -17,6 +17,7 @@ import type { CoreSettings } from '../../settings.js';
 import { readCoreFile } from '../core-file.js';
 import type { EngineLane, OnEngineEvent } from '../events.js';
 import type { StartedCore } from '../load-engine.js';
+import { withoutPaths } from '../without-paths.js';
 import { type BlockCall, closedError } from './block-call.js';
 import { EngineProcess } from './engine-process.js';
 import { KeepAlive } from './keep-alive.js';
@@ -151,7 +152,7 @@ export class IsolatedEngine implements CompressionEngine {
       limits: this.#limits,
       onEvent: this.#onEvent,
       engineId: () => this.#info.engine_id,
-      withoutPath: (message) => message.replaceAll(this.#path, 'the core'),
+      withoutPath: (message) => withoutPaths(message, { ...this.#settings, corePath: this.#path }),
       makeProcess: (lane, onLost) =>
         new EngineProcess({
           lane,

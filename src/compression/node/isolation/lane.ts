@@ -2,9 +2,8 @@
  * The processes of one lane and the calls that wait for them. A call waits here until a process is free and is bound to none
  * before, so that the death of a process costs nobody but the call that it was working on.
  */
-import type { ErrorCode } from '../../../utils/error-codes.js';
 import { H4Error } from '../../../utils/error.js';
-import type { EngineLane, OnEngineEvent } from '../events.js';
+import { type EngineLane, type OnEngineEvent, SEAL_CODES } from '../events.js';
 import { type BlockCall, closedError, type Ending, endingError, reasonOf } from './block-call.js';
 import { CallNotStarted, type EngineProcess } from './engine-process.js';
 import { type IsolationLimits, restartPause } from './limits.js';
@@ -22,14 +21,6 @@ export interface LaneOptions {
 
 /** So often a call, or the first process for those that wait, is started again. After that it is not the machine. */
 const MAX_STARTS = 3;
-
-/** The core is not the one that was sealed: starting it again changes nothing, and whoever waits has to know. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'H4_CORE_ALTERED',
-  'H4_CORE_MISMATCH',
-  'H4_CORE_NOT_FOUND',
-  'H4_CORE_SYMBOL',
-]);
 
 interface Waiting {
   readonly call: BlockCall;
@@ -50,6 +41,7 @@ export class Lane {
   #losses = 0;
   #failedStarts = 0;
   #pause: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #isOpen = false;
 
   constructor(options: LaneOptions) {
@@ -80,6 +72,7 @@ export class Lane {
   async close(): Promise<void> {
     this.#isOpen = false;
     clearTimeout(this.#pause);
+    clearTimeout(this.#retry);
     for (const { call } of this.#takeAll()) call.reject(closedError(this.#options.engineId()));
     const isWorking = (process: EngineProcess): boolean => process.isUsable && !this.#idle.includes(process);
     const stopped = Array.from(this.#processes)
@@ -226,17 +219,30 @@ export class Lane {
 
   #startFailed(error: H4Error): void {
     this.#failedStarts++;
-    const message = this.#options.withoutPath(error.message);
-    this.#options.onEvent({ type: 'seal-failure', code: error.code, message });
+    const { lane, onEvent, withoutPath } = this.#options;
+    const { code } = error;
+    const message = withoutPath(error.message);
+    // The core is not the one that was sealed: starting it again changes nothing, and whoever waits has to know.
+    const isRefused = SEAL_CODES.has(code);
+    onEvent(isRefused ? { type: 'seal-failure', code, message } : { type: 'start-failure', code, message, lane });
     if (this.#idle.length > 0 || this.#running.size > 0 || this.#starting > 0) return;
-    if (!REFUSALS.has(error.code) && this.#failedStarts < MAX_STARTS) {
+    if (!isRefused && this.#failedStarts < MAX_STARTS) {
       this.#fill();
       return;
     }
-    // The operator may restore the file: the next call tries again.
     for (const { call } of this.#takeAll()) {
-      this.#fail(call, new H4Error(error.code, message, { detail: { engine_id: this.#options.engineId() } }));
+      this.#fail(call, new H4Error(code, message, { detail: { engine_id: this.#options.engineId() } }));
     }
+    this.#tryLater();
+  }
+
+  /**
+   * The operator may restore the file. The next call tries again at once; but a service that is not ready is sent no calls, and
+   * has to find out by itself.
+   */
+  #tryLater(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#fill(), this.#options.limits.retryMillis).unref();
   }
 
   #lost(process: EngineProcess, ending: Ending): void {

@@ -16,6 +16,8 @@ export interface IsolationLimits {
   readonly callMillisPerMebibyte: number;
   /** For a process to start, seal its core and load it. */
   readonly startMillis: number;
+  /** How long a lane without any process waits before it tries again by itself, whether or not a call comes. */
+  readonly retryMillis: number;
   /** For the calls that run when the engine is closed. */
   readonly closeMillis: number;
   /**
@@ -37,6 +39,7 @@ export const DEFAULT_ISOLATION_LIMITS: IsolationLimits = Object.freeze({
   callMillis: 10_000,
   callMillisPerMebibyte: 1000,
   startMillis: 20_000,
+  retryMillis: 5000,
   closeMillis: 10_000,
   callMemoryBytes: 512 * MIB,
   idleMemoryBytes: 256 * MIB,

@@ -1,6 +1,7 @@
 /** Good cores pass, and each hostile one fails at the requirement that it breaks. Trials run compiled, in processes. */
 
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -170,9 +171,35 @@ const HOSTILE: readonly Hostile[] = [
     build: { defines: { GROW_MIB: '900' } },
     reason: /took more than 629145600 bytes of memory/,
   },
+  {
+    core: 'filler',
+    breaks: 'round-trip',
+    reason: /what it made of 1 bytes \(blank, 1 bytes\) it restores to 2 as well/,
+  },
   { core: 'bomb', breaks: 'hostile-input', reason: /of address space|of memory/ },
   { core: 'leaker', breaks: 'memory', reason: /memory grew/ },
   { core: 'leaker', build: { abi: 2 }, breaks: 'memory', reason: /memory grew/ },
+  // Both go on for longer than any other trial of a quick check.
+  {
+    ...{ core: 'stateful', build: { defines: { AFTER: '800' } }, breaks: 'memory' },
+    reason: /^compress number \d+ here gave other bytes of [a-z0-9 ]+ than before$/,
+  },
+  {
+    ...{ core: 'stateful', build: { abi: 2, only: 'decompress', defines: { AFTER: '800' } }, breaks: 'memory' },
+    reason: /^decompress number \d+ here gave other bytes/,
+  },
+  {
+    ...{ core: 'limited', build: { defines: { LONGEST: '100000' } }, breaks: 'round-trip' },
+    reason: /^longest block 100000 bytes: a core may refuse only blocks of more than 8388608/,
+  },
+  {
+    ...{ core: 'limited', build: { defines: { LONGEST: '99999', BY_STATUS: '1' } }, breaks: 'round-trip' },
+    reason: /^longest block 99999 bytes/,
+  },
+  {
+    ...{ core: 'limited', build: { defines: { SHORTEST: '10' } }, breaks: 'round-trip' },
+    reason: /^it takes a block of 1048576 bytes, and refuses one of 1 as too long$/,
+  },
   { core: 'printer', breaks: 'silence', reason: /talkative/ },
   { core: 'printer', build: { defines: { DESCRIPTOR: '2' } }, breaks: 'silence', reason: /talkative/ },
   { core: 'missing-symbol', breaks: 'loads', reason: /H4_CORE_SYMBOL: undefined symbol: h4_decompress/ },
@@ -197,6 +224,97 @@ describeCompiled('checkCore() with hostile cores', () => {
       const { call } = result;
       expect(call).toMatchObject({ operation: 'compress', label: 'evil.bin', bytes: 5000, raw_length: null });
       expect((await readFile(call?.saved ?? '')).toString()).toMatch(new RegExp(`^${word}\\.+$`));
+    },
+    PATIENCE,
+  );
+
+  it.each([{}, { BY_STATUS: '1' }] as const)(
+    'lets a core refuse blocks of more than 8 MiB, and says how long the longest is (%j)',
+    async (how) => {
+      const corpus = join(folder, 'corpus-long');
+      await mkdir(corpus, { recursive: true });
+      await writeFile(join(corpus, 'long.bin'), new Uint8Array(9 * 1024 * 1024));
+      const core = compileHostile('limited', { defines: how });
+      const report = await quickCheck(core, { corpus, against: core });
+      expect({ ...verdictsOf(report), memcheck: 'pass' }).toEqual(
+        Object.fromEntries(Object.keys(REQUIREMENTS).map((id) => [id, 'pass'])),
+      );
+      expect(resultOf(report, 'round-trip').evidence).toMatchObject({
+        longest_block_bytes: 8 * 1024 * 1024,
+        blocks_refused_as_too_long: 1,
+      });
+      expect(report.figures.map(({ name }) => name)).not.toContain('long.bin');
+      const shorter = compileHostile('limited', { defines: { ...how, LONGEST: '8388607' } });
+      const refused = await quickCheck(shorter, { corpus, only: ['round-trip'] });
+      expect(resultOf(refused, 'round-trip')).toMatchObject({
+        verdict: 'fail',
+        reason: expect.stringMatching(/^longest block 8388607 bytes/) as never,
+        call: { operation: 'compress', bytes: 8 * 1024 * 1024 },
+      });
+    },
+    PATIENCE,
+  );
+
+  it(
+    'finds builds that take blocks of different lengths',
+    async () => {
+      const [short, long] = [compileHostile('limited', { defines: { LONGEST: '100000' } }), compileHostile('limited')];
+      for (const [core, against, reason] of [
+        [short, long, /^the other core takes a block of 1048576 bytes .*, and it refuses it as too long/],
+        [long, short, /^it takes a block of 1048576 bytes .*, and the other core refuses it as too long/],
+      ] as const) {
+        const result = resultOf(await quickCheck(core, { against, only: ['agreement'] }), 'agreement');
+        expect([result.verdict, result.reason]).toEqual(['fail', expect.stringMatching(reason)]);
+      }
+    },
+    PATIENCE,
+  );
+
+  it(
+    'asks a core of version 2 for other lengths than those of its blocks, and not one that cannot know',
+    async () => {
+      const [first, second] = await Promise.all(
+        ([1, 2] as const).map((abi) => quickCheck(compileHostile('stored', { abi }), { only: ['round-trip'] })),
+      );
+      if (first === undefined || second === undefined) throw new Error('there is no report');
+      const { blocks, other_lengths_refused: refused } = resultOf(second, 'round-trip').evidence;
+      // Four of every block that is longer than two bytes, and 64 MiB of the long ones.
+      expect([second.passed, blocks, refused]).toEqual([true, 403, 403 * 4 - 8 - 8 * 2 + 19]);
+      expect(resultOf(first, 'round-trip').evidence['other_lengths_refused']).toBeNull();
+    },
+    PATIENCE,
+  );
+
+  it(
+    'is given a bare name in the working folder, for which a loader would look elsewhere',
+    async () => {
+      const [here, home] = [await mkdtemp(join(folder, 'home-')), process.cwd()];
+      await writeFile(join(here, 'my-core.so'), await readFile(compileHostile('stored')));
+      process.chdir(here);
+      try {
+        const report = await quickCheck('my-core.so', { only: ['memcheck'] });
+        expect(verdictsOf(report)).toEqual({ loads: 'pass', memcheck: hasValgrind ? 'pass' : 'skip' });
+        expect(resultOf(report, 'loads').evidence['exports']).toBe('h4_compress h4_decompress h4_free h4_engine_id');
+      } finally {
+        process.chdir(home);
+      }
+    },
+    PATIENCE,
+  );
+
+  it.skipIf(!hasValgrind)(
+    `runs under valgrind what was measured, whatever lies there by then${hasValgrind ? '' : ' (skipped: needs cc and valgrind)'}`,
+    async () => {
+      const core = join(await mkdtemp(join(folder, 'swapped-')), 'core.so');
+      await writeFile(core, await readFile(compileHostile('stored')));
+      const other = await readFile(compileHostile('flips', { defines: { EVERY: '1' } }));
+      const report = await quickCheck(core, {
+        only: ['memcheck'],
+        onProgress: (id) => {
+          if (id === 'memcheck') writeFileSync(core, other);
+        },
+      });
+      expect(verdictsOf(report)).toEqual({ loads: 'pass', memcheck: 'pass' });
     },
     PATIENCE,
   );

@@ -23,6 +23,16 @@ describe('formatReport()', () => {
     expect(page).not.toContain('## Figures');
   });
 
+  it('says how a core that passed is sealed, without the folder that it lies in', () => {
+    const page = formatReport(REPORT, { ...FACTS, file: 'a `b\n```.so' });
+    const block = /## Next step\n\n.*\n\n```sh\n([^]*?)\n```\n/.exec(page)?.[1];
+    expect(block?.split('\n')).toEqual([
+      "export HARMONY4_CORE_PATH='/path/to/a `b ```.so'",
+      `export HARMONY4_ENGINE_FP=${'ab'.repeat(32)}`,
+    ]);
+    expect(formatReport({ ...REPORT, passed: false }, FACTS)).not.toContain('Next step');
+  });
+
   it('has no date without a clock, so that the same check gives the same page', () => {
     expect(formatReport(REPORT, FACTS)).not.toContain('checked at');
     expect(formatReport(REPORT, FACTS)).toBe(formatReport(REPORT, FACTS));

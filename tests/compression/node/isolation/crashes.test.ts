@@ -177,6 +177,9 @@ describeCompiled('a core that never gets loaded', () => {
         expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([
           ...['H4_ENGINE_CRASHED', 'H4_CORE_LOAD', 'H4_CORE_LOAD'],
         ]);
+        // A machine that cannot start a process is no sign that the core has changed.
+        expect(engine.count('start-failure', 'compress')).toBeGreaterThan(0);
+        expect([engine.count('start-failure', 'decompress'), engine.count('seal-failure')]).toEqual([0, 0]);
       } finally {
         process.execPath = execPath;
       }
@@ -293,6 +296,16 @@ describeCompiled('a core that computes wrongly', () => {
     };
     const engine = await startIsolated(compileHostile('stored', { defines: alters }));
     expect((await failure(engine.compress(text('block')))).message).toContain('computes wrongly');
+  });
+
+  it('is found out if it only remembers what it was given: another instance restores', async () => {
+    const engine = await startIsolated(compileHostile('remembers'));
+    expect((await failure(engine.compress(text('block')))).message).toContain('does not decode');
+  });
+
+  it('spoils nothing but a copy by writing to a block while it restores it', async () => {
+    const engine = await startIsolated(compileHostile('spoils'));
+    expect(await engine.compress(text('block'))).toEqual(text('block'));
   });
 
   it('is not checked if nobody wants it', async () => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { IsolatedEngine } from '../../../../src/compression/node/isolation/isolated-engine.js';
 import type { StartedCore } from '../../../../src/compression/node/load-engine.js';
 import { buildCore, compileHostile, describeCompiled } from '../../../support/cores.js';
@@ -132,6 +132,20 @@ describeCompiled('a core in processes of its own', () => {
   });
 
   describe('the seal', () => {
+    it('is tried again without a call once the file is what it was: whoever is not ready is sent none', async () => {
+      const path = join(folder, 'restored.so');
+      const [original, other] = [compileHostile('stored'), compileHostile('garbage')];
+      copyFileSync(original, path);
+      const engine = await startIsolated(path, { spares: 0, retryMillis: 100 });
+      await engine.settled(2);
+      copyFileSync(other, path);
+      for (const pid of engine.pids()) process.kill(pid, 'SIGKILL');
+      await vi.waitFor(() => expect(engine.count('seal-failure')).toBeGreaterThanOrEqual(4), { timeout: 120_000 });
+      copyFileSync(original, path);
+      await engine.settled(4);
+      expect(await engine.compress(text('good'))).toEqual(text('good'));
+    });
+
     it('refuses a file with another fingerprint before any process is started', async () => {
       const pins = { fingerprint: '00'.repeat(32) };
       const { error, engine } = await startRefused(compileHostile('stored'), {}, { pins });
