@@ -10,12 +10,17 @@ export interface ServiceLimits {
   readonly maxRawBytes: number;
   /** An answer of up to this size is sent when it is complete: with its length, and with an error status if it fails. */
   readonly heldBytes: number;
-  /** Requests that compress or decompress at the same time. */
+  /** Blocks that are compressed or decompressed at the same time. A request that waits for its sender holds none of these places. */
   readonly heavyRequests: number;
-  /** Requests that may wait for one of those; their bodies are not read meanwhile. */
-  readonly waitingRequests: number;
+  /** Requests with a body that are open at the same time. More are told to come back. */
+  readonly openRequests: number;
   /** How long a client may leave us waiting, for bytes or for room to write. */
   readonly idleMillis: number;
+  /**
+   * Of a body: who sends less uses up `idleMillis`, and who sends more earns it back. An upload of any size over a slow line
+   * comes through; a trickle that keeps a connection open does not.
+   */
+  readonly minBytesPerSecond: number;
   /** How much of a refused body is still read, so that its sender gets to see the answer. */
   readonly drainedBytes: number;
 }
@@ -27,8 +32,9 @@ export function createServiceLimits(cores: number, overrides: Partial<ServiceLim
     maxRawBytes: 64 * MiB,
     heldBytes: MiB,
     heavyRequests,
-    waitingRequests: 16 * heavyRequests,
+    openRequests: 16 * heavyRequests,
     idleMillis: 60_000,
+    minBytesPerSecond: 1024,
     drainedBytes: 8 * MiB,
     ...overrides,
   };

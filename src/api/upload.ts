@@ -111,10 +111,16 @@ async function* readPieces(
 ): AsyncGenerator<Uint8Array, void> {
   // Giving up must not destroy the stream: the connection would go with it, before the client hears why.
   const pieces = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array, unknown>;
+  const { idleMillis, minBytesPerSecond } = limits;
+  // Only the time that we wait for the sender counts, and none of what it waits for us.
+  let patience = idleMillis;
   try {
     for (;;) {
-      const next = await waitFor(pieces.next(), limits.idleMillis, () => stalled(limits));
+      const since = performance.now();
+      const next = await waitFor(pieces.next(), patience, () => stalled(limits));
       if (next.done === true) return;
+      const earned = (next.value.length / minBytesPerSecond) * 1000;
+      patience = Math.min(idleMillis, Math.max(0, patience - (performance.now() - since)) + earned);
       yield next.value;
     }
   } catch (thrown) {
@@ -163,8 +169,11 @@ function tooLarge(maxBytes: number): H4Error {
   return new H4Error('H4_UPLOAD_LIMIT', `The body is larger than ${maxBytes} bytes`, { detail: { limit: maxBytes } });
 }
 
-function stalled({ idleMillis }: ServiceLimits): H4Error {
-  return new H4Error('H4_UPLOAD_STALLED', `No byte of the body has come for ${idleMillis / 1000} seconds`);
+function stalled({ idleMillis, minBytesPerSecond }: ServiceLimits): H4Error {
+  return new H4Error(
+    'H4_UPLOAD_STALLED',
+    `The body stopped coming: for ${idleMillis / 1000} seconds there was less than ${minBytesPerSecond} bytes per second of it`,
+  );
 }
 
 function uploadFailure(thrown: unknown, { raw }: FastifyRequest): H4Error {

@@ -1,7 +1,9 @@
 /**
- * How many requests compute at the same time. The others wait, unread: their senders are held back by the network. Those
- * for whom there is no room to wait are told to come back.
+ * How many blocks are computed at the same time, and how many requests are open. Who waits for a place is not read meanwhile:
+ * the network holds its sender back. Those for whom there is no room to wait are told to come back.
  */
+import type { EngineMatch, EngineSet } from '../compression/api/engine-set.js';
+import type { CompressionEngine } from '../compression/api/engine.js';
 import { H4Error } from '../utils/error.js';
 
 interface Waiter {
@@ -78,4 +80,21 @@ export class WorkGate {
     this.#waiting.delete(next);
     next.enter();
   }
+}
+
+/** The engine, with a place at the gate for each call and for no longer: a sender that dawdles keeps nobody else waiting. */
+export function gatedEngine(engine: CompressionEngine, gate: WorkGate, signal: AbortSignal): CompressionEngine {
+  return {
+    compress: (bytes) => gate.run(async () => engine.compress(bytes), signal),
+    decompress: (bytes, rawLength) => gate.run(async () => engine.decompress(bytes, rawLength), signal),
+    info: () => engine.info(),
+  };
+}
+
+export function gatedEngines(engines: EngineSet, gate: WorkGate, signal: AbortSignal): EngineSet {
+  const match = (engineId: string, fingerprint: string): EngineMatch => {
+    const { engine, isEquivalent } = engines.match(engineId, fingerprint);
+    return { engine: gatedEngine(engine, gate, signal), isEquivalent };
+  };
+  return { infos: engines.infos, match, find: (engineId, fingerprint) => match(engineId, fingerprint).engine };
 }

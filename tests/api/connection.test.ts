@@ -158,7 +158,7 @@ describe('a stream', () => {
 });
 
 describe('places for heavy requests', () => {
-  it('are as many as there are: others wait unread, and more than may wait are told to come back', async () => {
+  it('are as many as there are: other blocks wait, and more requests than may be open are told to come back', async () => {
     const held = gate();
     let inside = 0;
     let most = 0;
@@ -167,7 +167,7 @@ describe('places for heavy requests', () => {
       await held.passed;
       inside--;
     });
-    const { origin } = await started({ engine, limits: { heavyRequests: 2, waitingRequests: 3 } });
+    const { origin } = await started({ engine, limits: { heavyRequests: 2, openRequests: 5 } });
     const send = (query = '') =>
       ask(`${origin}/compress${query}`, { method: 'POST', headers: OCTETS, body: lcgBytes(1, 100) });
     const five = [send(), send('?format=raw'), send(), send('?format=raw'), send()];
@@ -196,7 +196,7 @@ describe('places for heavy requests', () => {
       calls++;
       return held.passed;
     });
-    const { origin, log } = await started({ engine, limits: { heavyRequests: 1, waitingRequests: 1 } });
+    const { origin, log } = await started({ engine, limits: { heavyRequests: 1, openRequests: 2 } });
     const leave = async (isThere: () => boolean): Promise<ClientRequest> => {
       const request = httpRequest(`${origin}/compress`, { method: 'POST', headers: OCTETS, agent: false });
       request.on('error', () => undefined);
@@ -217,8 +217,40 @@ describe('places for heavy requests', () => {
     expect(after.status).toBe(200);
   });
 
+  it('are held by no request that waits for its sender', async () => {
+    const { origin } = await started({ limits: { heavyRequests: 1, openRequests: 9 } });
+    const slow = ['', '?format=raw', ''].map((query) => {
+      const headers = { ...OCTETS, 'content-length': '1000' };
+      const request = httpRequest(`${origin}/compress${query}`, { method: 'POST', headers, agent: false });
+      request.on('error', () => undefined);
+      request.write('the first of many');
+      return request;
+    });
+    const options = { method: 'POST', headers: OCTETS, body: lcgBytes(1, 100) };
+    expect((await ask(`${origin}/compress`, options)).status).toBe(200);
+    expect((await ask(`${origin}/compress?format=raw`, options)).status).toBe(200);
+    for (const request of slow) request.destroy();
+  });
+
+  it('and connections are taken from a client that only trickles', async () => {
+    const { origin } = await started({ limits: { idleMillis: 500, minBytesPerSecond: 1_000_000 } });
+    const headers = { ...OCTETS, 'content-length': '1000000' };
+    const request = httpRequest(`${origin}/compress`, { method: 'POST', headers, agent: false });
+    const timer = setInterval(() => request.write('a few'), 20);
+    try {
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      const pieces: Buffer[] = [];
+      for await (const piece of response) pieces.push(piece as Buffer);
+      const body = Buffer.concat(pieces).toString();
+      expectProblem({ statusCode: response.statusCode ?? 0, headers: response.headers, body }, 'H4_UPLOAD_STALLED');
+    } finally {
+      clearInterval(timer);
+      request.destroy();
+    }
+  });
+
   it('are not held by a client that sends nothing more', async () => {
-    const { origin } = await started({ limits: { heavyRequests: 1, waitingRequests: 0, idleMillis: 200 } });
+    const { origin } = await started({ limits: { heavyRequests: 1, openRequests: 1, idleMillis: 200 } });
     const request = httpRequest(`${origin}/compress`, {
       method: 'POST',
       headers: { ...OCTETS, 'content-length': '1000' },
@@ -241,7 +273,7 @@ describe('places for heavy requests', () => {
   it('are not held by a client that reads nothing more', async () => {
     const { origin } = await started({
       engine: { ...storedEngine },
-      limits: { heavyRequests: 1, waitingRequests: 0, idleMillis: 200 },
+      limits: { heavyRequests: 1, openRequests: 1, idleMillis: 200 },
     });
     const request = httpRequest(`${origin}/compress`, { method: 'POST', headers: OCTETS, agent: false });
     request.on('error', () => undefined);

@@ -14,7 +14,7 @@ import { toH4Error } from '../problem.js';
 import { choice, frameRate, gather, hex, integer, readParameters } from '../parameters.js';
 import { type EngineUse, unpackTrack } from '../unpack.js';
 import { BARE_TYPE, type Upload, openUpload, readWhole } from '../upload.js';
-import { WorkGate } from '../work-gate.js';
+import { WorkGate, gatedEngine, gatedEngines } from '../work-gate.js';
 
 /** A recording. Nobody has registered a type for it; this one is documented. */
 export const CONTAINER_TYPE = 'application/vnd.h4mk';
@@ -34,15 +34,17 @@ const UID_BYTES = 16;
 
 export function addCompressRoutes(app: FastifyInstance, deps: ServiceDeps): void {
   const { engine, limits, randomBytes, signingKey } = deps;
-  const gate = new WorkGate(limits.heavyRequests, limits.waitingRequests);
+  const gate = new WorkGate(limits.heavyRequests, Infinity);
+  const room = new WorkGate(limits.openRequests, 0);
 
   app.post('/compress', async (request, reply) => {
     const { upload, given, isRaw } = await openRequest(request);
     if (isRaw) {
       readParameters(given, { format: FORMAT });
-      const block = await gate.run(
-        async () => engine.engine.compress(await readWhole(upload, limits.maxRawBytes)),
-        goneSignal(reply),
+      const gone = goneSignal(reply);
+      const block = await room.run(
+        async () => gatedEngine(engine.engine, gate, gone).compress(await readWhole(upload, limits.maxRawBytes)),
+        gone,
       );
       nameEngine(reply, { info: engine.info, isEquivalent: false });
       return reply.header('X-Compressed-Size', block.length).type(BARE_TYPE).send(asBuffer(block));
@@ -50,10 +52,10 @@ export function addCompressRoutes(app: FastifyInstance, deps: ServiceDeps): void
     const { block_size: blockSize, gop, fps_hint: fpsHint, uid } = readParameters(given, PACK);
     // A service that has a key makes recordings that can be signed later.
     const ownUid = signingKey === undefined ? ZERO_UID : toHex(randomBytes(UID_BYTES));
-    return stream(request, reply, 'X-Compressed-Size', async (sink) => {
+    return stream(request, reply, 'X-Compressed-Size', async (sink, gone) => {
       nameEngine(reply, { info: engine.info, isEquivalent: false });
       void reply.type(CONTAINER_TYPE).header('Content-Disposition', attachment('recording.h4mk'));
-      const plan = { engine: engine.engine, blockSize, gop, fpsHint, uid: uid ?? ownUid };
+      const plan = { engine: gatedEngine(engine.engine, gate, gone), blockSize, gop, fpsHint, uid: uid ?? ownUid };
       await packOpaque(upload.pieces(limits.maxUploadBytes), sink, plan);
     });
   });
@@ -67,18 +69,20 @@ export function addCompressRoutes(app: FastifyInstance, deps: ServiceDeps): void
         const message = 'The parameter "raw_length" is missing: a bare block does not say how long it was';
         throw new H4Error('H4_PARAM', message, { detail: { field: 'raw_length' } });
       }
-      const bytes = await gate.run(
-        async () => engine.engine.decompress(await readWhole(upload, limits.maxRawBytes), rawLength),
-        goneSignal(reply),
-      );
+      const gone = goneSignal(reply);
+      const bytes = await room.run(async () => {
+        const block = await readWhole(upload, limits.maxRawBytes);
+        return gatedEngine(engine.engine, gate, gone).decompress(block, rawLength);
+      }, gone);
       nameEngine(reply, { info: engine.info, isEquivalent: false });
       return reply.header('X-Decompressed-Size', bytes.length).type(BARE_TYPE).send(asBuffer(bytes));
     }
     const { track } = readParameters(given, UNPACK);
-    return stream(request, reply, 'X-Decompressed-Size', async (sink) => {
+    return stream(request, reply, 'X-Decompressed-Size', async (sink, gone) => {
       void reply.type(BARE_TYPE).header('Content-Disposition', attachment('original.bin'));
       const onEngine = (use: EngineUse): void => nameEngine(reply, use);
-      await unpackTrack(upload.pieces(limits.maxUploadBytes), sink, { engines: engine.engines, track, onEngine });
+      const engines = gatedEngines(engine.engines, gate, gone);
+      await unpackTrack(upload.pieces(limits.maxUploadBytes), sink, { engines, track, onEngine });
     });
   });
 
@@ -92,18 +96,18 @@ export function addCompressRoutes(app: FastifyInstance, deps: ServiceDeps): void
     return { upload, given, isRaw: given.get('format') === 'raw' };
   }
 
-  /** Lets `work` write the answer as soon as there is a place for it. The place is free again when all is written. */
+  /** Lets `work` write the answer if there is room for another request. The room is free again when all is written. */
   async function stream(
     request: FastifyRequest,
     reply: FastifyReply,
     sizeHeader: string,
-    work: (sink: AnswerSink) => Promise<void>,
+    work: (sink: AnswerSink, gone: AbortSignal) => Promise<void>,
   ): Promise<FastifyReply> {
     const sink = new AnswerSink(limits);
     const gone = goneSignal(reply);
     gone.addEventListener('abort', () => sink.fail(gone.reason as Error), { once: true });
-    gate
-      .run(() => work(sink), gone)
+    room
+      .run(() => work(sink, gone), gone)
       .catch((error: unknown) => {
         // Nobody else hears of it: the client sees a connection that breaks.
         if (sink.isStreaming) logFailure(request.log, toH4Error(error));
