@@ -14,7 +14,7 @@ import { CHUNK_HEADER_BYTES, HEADER_BYTES, TAIL_CHUNK_BYTES } from './layout.js'
 import { createLimits } from './limits.js';
 import type { MetaLedger } from './meta.js';
 import { MediaSpan, type RecoverOptions, type WholeWalk, signalOf, walkWhole } from './recovery-walk.js';
-import { tailAtEnd } from './tail.js';
+import { type Tail, tailAtEnd } from './tail.js';
 
 /** Why what follows the whole records is not simply missing. */
 export interface Damage {
@@ -74,12 +74,12 @@ export const scanRecording = async (source: ByteSource, options: RecoverOptions 
     posOf: (track) => (metas.hasTrack(track) ? tracks.pos(track) : undefined),
   };
   const later = end < source.size ? await findLater(source, walk.checked, known, options) : undefined;
-  const damage = damageOf(walk, later);
   // What it says of the number of records is believed for the account of what is lost, and for nothing else.
   const last = tailAtEnd(
     await source.read(Math.max(0, source.size - TAIL_CHUNK_BYTES), source.size, options.signal),
     source.size,
   );
+  const damage = damageOf(walk, later) ?? misclosed(walk, last, source.size);
   const claims = [last?.records, options.promised?.records, later === 'unknown' ? undefined : later?.records];
   return {
     condition: conditionOf(walk, damage, source.size),
@@ -157,6 +157,21 @@ const damageOf = ({ run, end }: WholeWalk, later: LaterChunk | 'unknown' | undef
   if (fault !== undefined) return { code: fault.code, message: fault.message, offset: fault.offset, later: seen };
   const message = 'A chunk runs past the end of the file, although later ones of the recording stand in it';
   return { code: 'H4_INNER_DAMAGE', message, offset: end, later: seen };
+};
+
+/**
+ * A close that ends in a TAIL of another state than final breaks no rule, but it is no close, and the TAIL is there: nothing before
+ * it is cut off (rule 3).
+ */
+const misclosed = ({ end }: WholeWalk, last: Tail | undefined, size: number): Damage | undefined => {
+  if (last === undefined || end === size) return undefined;
+  const message = 'The close of the recording ends in a TAIL that does not say that it is closed';
+  return {
+    code: 'H4_TAIL_STATE',
+    message,
+    offset: end,
+    later: { tag: 'TAIL', offset: last.self, records: last.records },
+  };
 };
 
 const conditionOf = (walk: WholeWalk, damage: Damage | undefined, size: number): RecoveryScan['condition'] => {

@@ -22,6 +22,7 @@ import {
   patched,
   recordZero,
   rejection,
+  resealed,
   written,
 } from '../support/container.js';
 import { errorCodes, reportOf } from '../support/reports.js';
@@ -70,6 +71,24 @@ const lengthsOf = (file: Uint8Array, every: number): number[] => {
 };
 
 const short = await closedRecording(interleaved(12), { tracks: [VIDEO, AUDIO], pointEvery: 5, totals: true });
+
+test('a close without its end record, in a TAIL of a live recording, is not cut off: nothing before a later TAIL is', async () => {
+  const chunks = chunksOf(short);
+  const end = chunks.findLastIndex(({ tag }) => tag === 'META');
+  const last = chunks.length - 1;
+  const pieces = chunks.map(({ tag, payload }, i) => {
+    if (i === end) return { tag: 'VOID', payload: new Uint8Array(payload.length) };
+    return { tag, payload: i === last ? payload.map((byte, at) => (at === 8 ? 0 : byte)) : payload };
+  });
+  const file = resealed(pieces);
+  expect(errorCodes(await reportOf(file))).toEqual([]);
+  const scan = await scanRecording(createMemorySource(file));
+  expect([scan.condition, scan.damage?.code, scan.damage?.later?.tag]).toEqual(['damaged', 'H4_TAIL_STATE', 'TAIL']);
+  expect((await rejection(recovered(file))).code).toBe('H4_INNER_DAMAGE');
+  const cut = await recovered(file, { cut: true });
+  expect(errorCodes(await reportOf(cut.bytes))).toEqual([]);
+  expect(cut.isClosed).toBe(false);
+});
 
 describe('a recording that is cut anywhere', () => {
   const ends = recordEnds(closed);
