@@ -148,6 +148,7 @@ try {
     [['verify', '-'], whole],
     [['recover', cut, '-o', file('recovered.h4mk'), '--force']],
     [['recover', whole, '--dry-run']],
+    [['recover', whole, '--slice', '-o', file('slice.h4mk'), '--force']],
     [['upgrade', legacy, '-o', file('upgraded.h4mk'), '--force']],
     [['export', whole, '-o', file('exported.h4mk'), '--force', '--block-size', '64KiB']],
     [['export', whole, '-o', file('exported.h4mk'), '--force', '--signable']],
