@@ -110,6 +110,17 @@ const corePath = (name: string): string | undefined => {
 
 const three = (value: number): number => Number(value.toPrecision(3));
 
+/** Shorter than this a block is a header and nothing else: there is nothing left to win. */
+const TINY_BYTES = 64;
+
+/** What a block of the corpus weighs, by geo.so and by the reference. */
+interface Weights {
+  readonly geo: number;
+  readonly reference: number;
+  /** Whether it could be smaller at all: it is not noise, which no engine makes shorter, and not tiny already. */
+  readonly isCompressible: boolean;
+}
+
 /** Every engine on every block of the corpus: what the compressed blocks weigh, and how fast they come and go. */
 async function corpusSection(blockBytes: number): Promise<Section> {
   const reference = new GeometricReferenceCompressor();
@@ -120,8 +131,7 @@ async function corpusSection(blockBytes: number): Promise<Section> {
     }),
   );
   const rows: Record<string, string | number>[] = [];
-  const worse: number[] = [];
-  const better: boolean[] = [];
+  const weights: Weights[] = [];
   const faster = { compress: [] as number[], decompress: [] as number[] };
   for (const { name, bytes } of corpusBlocks(blockBytes)) {
     const packed = reference.compress(bytes);
@@ -131,15 +141,21 @@ async function corpusSection(blockBytes: number): Promise<Section> {
       block: name,
       'reference %': three((100 * packed.length) / bytes.length),
     };
+    let least = packed.length;
+    let geo: number | undefined;
     for (const { name: core, core: engine } of cores) {
       const compressed = engine.compress(bytes);
+      least = Math.min(least, compressed.length);
       coders[core] = timed(() => engine.compress(bytes));
       decoders[core] = timed(() => engine.decompress(compressed, bytes.length));
       row[`${core} %`] = three((100 * compressed.length) / bytes.length);
       if (core === 'geo.so') {
-        better.push(compressed.length <= packed.length);
-        worse.push(compressed.length / packed.length);
+        geo = compressed.length;
       }
+    }
+    if (geo !== undefined) {
+      const isCompressible = least < bytes.length && packed.length > TINY_BYTES;
+      weights.push({ geo, reference: packed.length, isCompressible });
     }
     const [coding, decoding] = [await takeTurns(coders), await takeTurns(decoders)];
     row['reference c MB/s'] = speedOf(coding['reference'] ?? [], bytes.length);
@@ -164,25 +180,47 @@ async function corpusSection(blockBytes: number): Promise<Section> {
   }
   return {
     title: `Every engine on blocks of ${blockBytes / KIB} KiB`,
-    note: '%: size of the block; c, d: compress, decompress; x: times as fast as the reference in the same rounds.',
+    note: [
+      '%: size of the block; c, d: compress, decompress; x: times as fast as the reference in the same rounds.',
+      ...(weights.length === 0 ? [] : [describeWeights(weights)]),
+    ].join('\n'),
     rows,
-    verdicts: better.length === 0 ? [] : geoVerdicts(better, worse, faster),
+    verdicts: weights.length === 0 ? [] : geoVerdicts(weights, faster),
   };
 }
 
+const countOf = (weights: readonly Weights[], holds: (each: Weights) => boolean): number =>
+  weights.filter(holds).length;
+const isSmaller = ({ geo, reference }: Weights): boolean => geo < reference;
+const isCompressible = (each: Weights): boolean => each.isCompressible;
+
+/** Both figures, over all kinds: the verdict is about some of them, and everybody can see about which. */
+function describeWeights(weights: readonly Weights[]): string {
+  const noLarger = countOf(weights, ({ geo, reference }) => geo <= reference);
+  return (
+    `geo.so: of ${weights.length} kinds ${countOf(weights, isSmaller)} smaller than by the reference, ${noLarger} no larger; ` +
+    `${weights.length - countOf(weights, isCompressible)} of them noise or tiny, which cannot be smaller and are not judged.`
+  );
+}
+
 function geoVerdicts(
-  better: readonly boolean[],
-  worse: readonly number[],
+  weights: readonly Weights[],
   faster: { readonly compress: readonly number[]; readonly decompress: readonly number[] },
 ): Verdict[] {
-  const share = better.filter(Boolean).length / better.length;
+  const compressible = weights.filter(isCompressible);
+  const share = countOf(compressible, isSmaller) / compressible.length;
+  const worst = Math.max(...weights.map(({ geo, reference }) => geo / reference));
   const atLeast = (target: string, found: number, limit: number): Verdict => ({ target, found, pass: found >= limit });
   return [
-    atLeast('geo.so: blocks no larger than those of the reference, at least 0.9', share, 0.9),
+    atLeast(
+      `geo.so: blocks smaller than those of the reference, of ${compressible.length} compressible kinds, at least 0.9`,
+      share,
+      0.9,
+    ),
     {
       target: 'geo.so: largest block, times that of the reference, at most 1.01',
-      found: Math.max(...worse),
-      pass: Math.max(...worse) <= 1.01,
+      found: worst,
+      pass: worst <= 1.01,
     },
     atLeast('geo.so: compression in the median, times the reference, at least 5', median(faster.compress), 5),
     atLeast(
@@ -274,7 +312,7 @@ async function isolationSection(): Promise<Section> {
   }
   const rows: Record<string, string | number>[] = [];
   try {
-    for (const bytes of [KIB, 64 * KIB, MIB]) {
+    for (const bytes of [KIB, 64 * KIB, 512 * KIB, MIB]) {
       const block =
         Array.from(corpusBlocks(bytes)).find((each) => each.name === 'pcm mono')?.bytes ?? new Uint8Array(bytes);
       const compressed = await inline.engine.compress(block);

@@ -102,20 +102,25 @@ enum {
 H4_API int32_t h4_compress_v2(const void *in, size_t in_len, void *out, size_t out_capacity, size_t *out_len)
     H4_NAME(h4_compress_v2);
 
-/* out_capacity is exactly the length of the original block. Another result length than that is an error to the host. */
+/*
+ * out_capacity is exactly the length of the original block. Another result length than that is an error to the host.
+ * A compressed block says how long its original was: a core that is asked for another length than that never answers H4_OK
+ * with it, not even for a block of zeros, which would fit any.
+ */
 H4_API int32_t h4_decompress_v2(const void *in, size_t in_len, void *out, size_t out_capacity, size_t *out_len)
     H4_NAME(h4_decompress_v2);
 
 /*
  * A capacity with which h4_compress_v2 never answers H4_E_CAPACITY for a block of in_len bytes. 0: the block is too long
- * for this core. A pure function, at most H4_MAX_COMPRESSED(in_len).
+ * for this core, which it may say of no block of up to 8 MiB. A pure function, at most H4_MAX_COMPRESSED(in_len).
  */
 H4_API size_t h4_bound_v2(size_t in_len) H4_NAME(h4_bound_v2);
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------------
  *
  * h4_free releases what h4_compress, h4_decompress or h4_alloc returned. NULL is allowed and does nothing. Always required,
- * in a core of version 2 alone, too: a host loads it before it knows which version it will call.
+ * in a core of version 2 alone, too: a host demands that it exists whatever the version. In a shared library it calls it for
+ * version 1 only, since with version 2 no memory of the core changes hands.
  *
  * h4_alloc exists in WebAssembly only, where the host has to place input and output inside the memory of the module. It
  * returns the address of at least `size` bytes, aligned to 8, or 0. The memory may grow in any call; a host makes its views

@@ -34,12 +34,18 @@ export type HostileCore =
   | 'crasher'
   | 'filler'
   | 'flips'
+  | 'forges'
   | 'remembers'
   | 'spoils'
   | 'garbage'
   | 'grower'
   | 'huge-size'
+  | 'ignores-signals'
   | 'leaker'
+  | 'learns'
+  | 'leaves-open'
+  | 'leaves-process'
+  | 'leaves-thread'
   | 'liar-fp'
   | 'limited'
   | 'missing-symbol'
@@ -55,7 +61,7 @@ export type HostileCore =
   | 'wrong-id';
 
 export interface HostileOptions {
-  /** Versions of the interface that are exported; default 1. `bomb` and `published-stub` have 1 only, `filler`, `limited` and `overrun` 2 only. */
+  /** Versions of the interface that are exported; default 1. `bomb`, `learns` and `published-stub` have 1 only, `filler`, `limited` and `overrun` 2 only. */
   readonly abi?: 1 | 2 | 12;
   /** What `h4_engine_id` returns, any text; null: the core has no such function. Default: an id of its own. */
   readonly engineId?: string | null;

@@ -10,6 +10,7 @@ import { explain, systemFailure } from '../../storage/node/system-error.js';
 import { H4Error, isH4Error } from '../../utils/error.js';
 import { isJsonObject, type JsonValue, parseStrictJson } from '../../utils/strict-json.js';
 import type { Context } from '../context.js';
+import { type Identity, nameOf, withEngines } from '../engines.js';
 import { EXIT } from '../exit.js';
 import { STDIN, inputName, readStdin, resultName } from '../input.js';
 import { printable } from '../text.js';
@@ -27,10 +28,11 @@ export async function checkAttestation(
 ): Promise<number> {
   const policy = await policyOf(options, now);
   const attestation = await readJson(file, context);
-  const report = verifyAttestation(attestation, policy);
+  const current = await currentEngine(context);
+  const report = verifyAttestation(attestation, { ...policy, ...('engine_id' in current ? { current } : {}) });
   await (context.json
     ? context.out.json(jsonOf(file, attestation, report))
-    : print(file, attestation, report, context));
+    : print(file, attestation, report, current, context));
   if (!report.valid) return EXIT.failed;
   return report.proven ? EXIT.done : EXIT.loss;
 }
@@ -50,6 +52,16 @@ async function policyOf(options: AttestOptions, now: number): Promise<Attestatio
     ...(maxAge === undefined ? {} : { maxAgeSeconds: maxAge }),
     ...(engineId === undefined || fingerprint === undefined ? {} : { expected: { engine_id: engineId, fingerprint } }),
   };
+}
+
+/** The engine that is configured here, or why there is none. It is only compared with: an attestation is good or bad without it. */
+async function currentEngine(context: Context): Promise<Identity | { readonly refusal: string }> {
+  try {
+    return await withEngines(context, async (engines) => (await engines.load()).info);
+  } catch (error) {
+    if (!isH4Error(error)) throw error;
+    return { refusal: error.code };
+  }
 }
 
 async function readJson(file: string, context: Context): Promise<JsonValue> {
@@ -95,15 +107,16 @@ function claimed(attestation: JsonValue, name: string): JsonValue {
 const CLAIMS = ['engine_id', 'fingerprint', 'sealed', 'timestamp_unix', 'nonce'] as const;
 
 function jsonOf(file: string, attestation: JsonValue, report: AttestationReport): Readonly<Record<string, unknown>> {
-  const { valid, proven, names, checks } = report;
+  const { valid, proven, names, checks, namesCurrentEngine: current_engine } = report;
   const claims = Object.fromEntries(CLAIMS.map((name) => [name, claimed(attestation, name)]));
-  return { file: resultName(file), valid, proven, names, ...claims, checks };
+  return { file: resultName(file), valid, proven, names, ...claims, current_engine, checks };
 }
 
 async function print(
   file: string,
   attestation: JsonValue,
-  { valid, proven, names, checks }: AttestationReport,
+  { valid, proven, names, checks, namesCurrentEngine }: AttestationReport,
+  current: Identity | { readonly refusal: string },
   { out }: Context,
 ): Promise<void> {
   const verdict = !valid
@@ -114,9 +127,26 @@ async function print(
   await out.line(`${inputName(file)}: ${verdict}`);
   for (const name of CLAIMS) {
     const value = claimed(attestation, name);
-    if (value !== null) await out.field(name, printable(typeof value === 'string' ? value : JSON.stringify(value)));
+    if (value === null) continue;
+    await (name === 'timestamp_unix'
+      ? out.field('signed at', describeTime(value))
+      : out.field(name, printable(typeof value === 'string' ? value : JSON.stringify(value))));
   }
+  const same = namesCurrentEngine === true ? 'yes' : 'no';
+  await out.field(
+    'this host',
+    'engine_id' in current
+      ? `current engine: ${same}${namesCurrentEngine === true ? '' : `; configured here is ${printable(nameOf(current))}`}`
+      : `current engine: unknown; what is configured here is refused (${current.refusal})`,
+  );
   for (const { name, ok, why } of checks) {
     await out.field(ok ? 'ok' : 'FAILED', `${name}: ${printable(why)}`);
   }
+}
+
+/** ISO 8601 and the number itself; only the number where it is no time. */
+function describeTime(value: JsonValue): string {
+  const number = printable(JSON.stringify(value));
+  const time = typeof value === 'number' ? new Date(value * 1000) : undefined;
+  return time === undefined || Number.isNaN(time.getTime()) ? number : `${time.toISOString()} (${number})`;
 }

@@ -1,6 +1,8 @@
 /** What `engine check` says. */
+import { resolve } from 'node:path';
 import type { CoreReport } from '../../compression/node/check/check-core.js';
 import { describeEvidence, percent } from '../../compression/node/check/markdown.js';
+import { sealingLines } from '../../compression/node/check/next-step.js';
 import type { Figure, RequirementResult, Verdict } from '../../compression/node/check/requirement.js';
 import { formatBytes } from '../byte-counts.js';
 import type { Colour } from '../paint.js';
@@ -40,10 +42,20 @@ export async function printCheck(
   }
   await out.line();
   for (const line of equivalents) await out.line(line);
+  await printNextStep(lib, report, out);
   const failures = requirements.filter(({ verdict }) => verdict === 'fail').length;
   const verdict = passed ? 'PASS' : `FAIL: ${failures} of ${requirements.length} requirements`;
   const note = quick ? '; a quick check is not a certification' : '';
   await out.line(out.paint(passed ? 'green' : 'red', verdict) + note);
+}
+
+/** With the whole path: what is exported is used in other folders. */
+async function printNextStep(lib: string, report: CoreReport, out: Printer): Promise<void> {
+  const lines = sealingLines(report, resolve(lib));
+  if (lines.length === 0) return;
+  await out.line('Next step: to run this core sealed, as these bytes or not at all');
+  for (const line of lines) await out.line(`  ${printable(line)}`);
+  await out.line();
 }
 
 async function printRequirement(

@@ -1,4 +1,4 @@
-/** What a seal level means, for people (INTERFACES, levels 0 to 3; spec/engine.md). */
+/** What a seal level means, for people (spec/engine.md, section 8). */
 import type { EngineInfo } from '../../compression/api/engine.js';
 import type { Pins } from '../../compression/seal.js';
 

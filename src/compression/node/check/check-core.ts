@@ -12,6 +12,7 @@ import { sha256 } from '../../../utils/sha256.js';
 import { isWasm } from '../../wasm-core.js';
 import { readCoreFile } from '../core-file.js';
 import type { NotedCall } from './call-note.js';
+import { type ExchangeFiles, judgeExchange } from './exchange.js';
 import { memcheck } from './memcheck.js';
 import {
   type Evidence,
@@ -26,6 +27,7 @@ import {
 } from './requirement.js';
 import { DEFAULT_LIMITS, type Limits, type Surroundings, type TrialOutcome, runTrial } from './supervise.js';
 import { type CoreFileRef, FULL, QUICK, type TrialName, type TrialRequest } from './trial.js';
+import { allBlocks } from './trials/bench.js';
 
 export interface CheckOptions {
   /** Another build of the core, to compare with. */
@@ -75,7 +77,7 @@ export async function checkCore(path: string, options: CheckOptions = {}): Promi
   const files = options.corpus === undefined ? [] : await filesIn(options.corpus);
   const folder = await mkdtemp(join(options.temporaryFolder ?? tmpdir(), 'harmony4-check-'));
   try {
-    const core = { path, fingerprint, isWasm: isWasm(bytes), bytes: bytes.length };
+    const core = { path, fingerprint, isWasm: isWasm(bytes), bytes };
     return await new Check(core, other, files, folder, options).run();
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -100,7 +102,7 @@ async function filesIn(folder: string): Promise<string[]> {
   }
 }
 
-type MeasuredCore = CoreFileRef & { readonly isWasm: boolean; readonly bytes: number };
+type MeasuredCore = CoreFileRef & { readonly isWasm: boolean; readonly bytes: Uint8Array };
 
 /** Processes whose surroundings differ in all that a core must not look at, and in what unwritten memory holds. */
 const OTHER_SURROUNDINGS: readonly Readonly<Record<string, string>>[] = [
@@ -115,6 +117,12 @@ const OTHER_SURROUNDINGS: readonly Readonly<Record<string, string>>[] = [
   { LC_ALL: 'C', LANG: 'C', TZ: 'UTC', MALLOC_PERTURB_: '90', MALLOC_ARENA_MAX: '1' },
 ];
 
+const leftBehind = (count: number): string =>
+  `it left processes behind: ${count} of them ran on when the process of its trial had ended`;
+
+const exportsBoth = (symbols: unknown): boolean =>
+  typeof symbols === 'string' && ['h4_compress', 'h4_compress_v2'].every((each) => symbols.split(' ').includes(each));
+
 class Check {
   readonly #core: MeasuredCore;
   readonly #other: CoreFileRef | undefined;
@@ -125,6 +133,8 @@ class Check {
   readonly #figures: Figure[] = [];
   #survey: Evidence | undefined;
   #printed = { bytes: 0, text: '' };
+  /** Processes that trials have left behind. */
+  #left = 0;
 
   constructor(
     core: MeasuredCore,
@@ -174,7 +184,7 @@ class Check {
         // The survey has tried it: without that there is nothing to check.
         return passed(id, { reaches_the_core: false });
       case 'round-trip':
-        return this.#checkBy(id, 'round-trip');
+        return this.#checkRoundTrip();
       case 'determinism':
         return this.#checkDeterminism();
       case 'hostile-input':
@@ -182,11 +192,7 @@ class Check {
       case 'memory':
         return this.#checkBy(id, 'memory');
       case 'memcheck':
-        return memcheck(this.#core.path, {
-          ...this.#surroundings,
-          isWasm: this.#core.isWasm,
-          damages: this.#options.quick === true ? 4 : 40,
-        });
+        return this.#checkMemory();
       case 'silence':
         return this.#checkSilence();
       case 'agreement':
@@ -198,7 +204,8 @@ class Check {
     const outcome = await this.#try('survey');
     const result = await this.#resultOf('loads', outcome);
     if (result.verdict === 'pass') this.#survey = result.evidence;
-    const { isWasm, bytes } = this.#core;
+    const { isWasm, bytes: content } = this.#core;
+    const bytes = content.length;
     const { abi, exports, ...rest } = result.evidence;
     const about = { kind: isWasm ? 'WebAssembly module' : 'shared library', bytes };
     return {
@@ -220,6 +227,41 @@ class Check {
         return failed('identity', `it is ${String(engine_id)}, and in another process ${String(again)}`, evidence);
     }
     return passed('identity', { ...evidence, processes: OTHER_SURROUNDINGS.length });
+  }
+
+  /** In one process first, where faults are found fast; then from one process to another, by files that are compared here. */
+  async #checkRoundTrip(): Promise<RequirementResult> {
+    const id = 'round-trip';
+    const inOne = await this.#checkBy(id, 'round-trip');
+    if (inOne.verdict !== 'pass') return inOne;
+    const { folder } = this.#surroundings;
+    const exchange: ExchangeFiles = { packed: join(folder, 'packed'), restored: join(folder, 'restored') };
+    for (const trial of ['pack', 'unpack'] as const) {
+      const result = await this.#resultOf(id, await this.#try(trial, {}, exchange));
+      if (result.verdict === 'pass') continue;
+      const where =
+        trial === 'pack' ? 'in a process that only compresses' : 'in another process than the one that compressed';
+      return { ...result, reason: `${where}: ${result.reason ?? ''}` };
+    }
+    const judgement = judgeExchange(exchange, allBlocks({ extent: this.#extent, files: this.#files }));
+    await Promise.all([rm(exchange.packed, { force: true }), rm(exchange.restored, { force: true })]);
+    if ('reason' in judgement) {
+      return failed(id, judgement.reason, inOne.evidence, await this.#saved(id, judgement.call));
+    }
+    return passed(id, { ...inOne.evidence, restored_by_another_process: judgement.restored });
+  }
+
+  /** Trials call the version that a host prefers: the other one is called under valgrind or not at all. */
+  async #checkMemory(): Promise<RequirementResult> {
+    const { bytes, isWasm } = this.#core;
+    const damages = this.#options.quick === true ? 4 : 40;
+    const result = await memcheck(bytes, { ...this.#surroundings, isWasm, damages });
+    if (!exportsBoth(this.#survey?.['exports'])) return result;
+    return { ...result, evidence: { ...result.evidence, version_1_was_tried: result.verdict !== 'skip' } };
+  }
+
+  get #extent(): typeof FULL {
+    return this.#options.quick === true ? QUICK : FULL;
   }
 
   async #checkDeterminism(): Promise<RequirementResult> {
@@ -244,15 +286,27 @@ class Check {
     );
   }
 
-  /** What was printed before, and whether threads are there after calls; that these succeed is another matter. */
+  /** What was printed before, and what is not as it was after calls (E11); that these succeed is another matter. */
   async #checkSilence(): Promise<RequirementResult> {
     const called = await this.#resultOf('silence', await this.#try('repeat'));
     const { bytes, text } = this.#printed;
-    const threads = called.evidence['threads_started'] ?? null;
-    const evidence = { printed_bytes: bytes, threads_started: threads };
+    const {
+      threads_started: threads = null,
+      descriptors_left_open: descriptors = null,
+      signals_changed: signals = null,
+    } = called.evidence;
+    const seen = { threads_started: threads, descriptors_left_open: descriptors, signals_changed: signals };
+    const evidence = { printed_bytes: bytes, ...seen, signals_changed: signals === '' ? 'none' : signals };
+    if (this.#left > 0) return failed('silence', leftBehind(this.#left), evidence);
     if (bytes === 0 && called.verdict !== 'pass') return skipped('silence', 'its calls fail, so that nobody can say');
     if (bytes > 0) return failed('silence', `it printed ${JSON.stringify(text)}`, evidence);
     if (typeof threads === 'number' && threads > 0) return failed('silence', `it started ${threads} threads`, evidence);
+    if (typeof descriptors === 'string' || (typeof descriptors === 'number' && descriptors > 0)) {
+      return failed('silence', `its calls left descriptors open: ${descriptors}`, evidence);
+    }
+    if (typeof signals === 'string' && signals !== '') {
+      return failed('silence', `it changed what happens at signals: ${signals} now`, evidence);
+    }
     return passed('silence', evidence);
   }
 
@@ -266,20 +320,26 @@ class Check {
       this.#figures.push(...(outcome.reply.figures ?? []));
   }
 
-  async #try(trial: TrialName, environment: Readonly<Record<string, string>> = {}): Promise<TrialOutcome> {
+  async #try(
+    trial: TrialName,
+    environment: Readonly<Record<string, string>> = {},
+    exchange?: ExchangeFiles,
+  ): Promise<TrialOutcome> {
     const { path, fingerprint, isWasm } = this.#core;
-    const { quick = false, temporaryFolder } = this.#options;
-    const request: Omit<TrialRequest, 'notePath'> = {
+    const { temporaryFolder } = this.#options;
+    const request: Omit<TrialRequest, 'notePath' | 'replyPath'> = {
       trial,
       core: { path, fingerprint },
       isWasm,
       ...(this.#other === undefined ? {} : { other: this.#other }),
       ...(temporaryFolder === undefined ? {} : { temporaryFolder }),
       files: this.#files,
-      extent: quick ? QUICK : FULL,
+      extent: this.#extent,
+      ...(exchange === undefined ? {} : { exchange }),
     };
     const surroundings = { ...this.#surroundings, environment: { ...this.#surroundings.environment, ...environment } };
     const outcome = await runTrial(request, surroundings);
+    this.#left += outcome.left;
     // What a process says that crashes is said by the C library about the crash.
     if (outcome.kind === 'answered' && outcome.printed.bytes > 0) {
       const { bytes, text } = this.#printed;
@@ -297,6 +357,7 @@ class Check {
       return failed(id, `it ${outcome.how} ${where}`, said, await this.#saved(id, call));
     }
     const { reply } = outcome;
+    if (reply.kind === 'passed' && outcome.left > 0) return failed(id, leftBehind(outcome.left), reply.evidence);
     switch (reply.kind) {
       case 'passed':
         return passed(id, reply.evidence);
@@ -335,7 +396,7 @@ class Check {
       quick: this.#options.quick === true,
       engine_id: typeof id === 'string' ? id : null,
       fingerprint,
-      bytes,
+      bytes: bytes.length,
       kind: isWasm ? 'WebAssembly module' : 'shared library',
       abi: abi === 'v1' || abi === 'v2' ? abi : null,
       platform: `${process.platform} ${process.arch}`,

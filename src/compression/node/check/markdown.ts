@@ -1,5 +1,6 @@
 /** A check's report as a page that the author of a core can publish. It says what was tried, and what that does not show. */
 import type { CoreReport } from './check-core.js';
+import { sealingLines } from './next-step.js';
 import type { Evidence, Figure, RequirementResult } from './requirement.js';
 
 export interface PageFacts {
@@ -21,12 +22,29 @@ export function formatReport(report: CoreReport, facts: PageFacts): string {
     '## Requirements',
     tableOf(['verdict', 'requirement', 'evidence'], report.requirements.map(requirementRow)),
     ...(report.figures.length === 0 ? [] : figuresOf(report.figures)),
+    ...nextStepOf(report, facts),
     '## What this does not show',
     'A check finds faults; it cannot show that there are none. Arguments that the contract excludes were not tried. The libraries ' +
       'that a core is linked with at run time are not part of its fingerprint. Speeds are those of one machine at one time; ' +
-      'what travels are the ratios.',
+      'what travels are the ratios. A core runs in the processes that try it: one that was made to deceive a check is not found ' +
+      'for certain, nor is one that reads or writes files and leaves none open.',
+    ...limitsOf(report.requirements),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+function limitsOf(requirements: readonly RequirementResult[]): string[] {
+  const evidenceOf = (wanted: RequirementResult['id']): Evidence =>
+    requirements.find(({ id, verdict }) => id === wanted && verdict !== 'fail')?.evidence ?? {};
+  const { blocks } = evidenceOf('agreement');
+  return [
+    ...(blocks === undefined
+      ? []
+      : [`Both builds agreed on ${String(blocks)} blocks; a difference in rarer blocks is not excluded.`]),
+    ...(evidenceOf('memcheck')['version_1_was_tried'] === false
+      ? ['Version 1 of the interface, which it exports as well, was not tried.']
+      : []),
+  ];
 }
 
 function verdictOf({ passed, quick, requirements }: CoreReport): string {
@@ -57,6 +75,26 @@ function identityOf(report: CoreReport, { version, utcMicros }: PageFacts): stri
     ['checked by', `harmony4 ${version}, Node ${node}, ${platform}`],
     ...(utcMicros === undefined ? [] : [['checked at', new Date(Math.floor(utcMicros / 1000)).toISOString()]]),
   ];
+}
+
+/** Whoever reads the page has the core somewhere else. */
+function nextStepOf(report: CoreReport, { file }: PageFacts): string[] {
+  const lines = sealingLines(report, `/path/to/${printableName(file)}`);
+  if (lines.length === 0) return [];
+  return [
+    '## Next step',
+    'These settings seal the core, so that it runs as the bytes that were checked here or not at all:',
+    fenced(lines),
+  ];
+}
+
+/** A name cannot end the block of code that it stands in: it has no line of its own. */
+function printableName(file: string): string {
+  return file.replace(/\s+/g, ' ');
+}
+
+function fenced(lines: readonly string[]): string {
+  return ['```sh', ...lines, '```'].join('\n');
 }
 
 function requirementRow({ verdict, title, reason, evidence, call }: RequirementResult): string[] {

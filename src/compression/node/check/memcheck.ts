@@ -1,8 +1,9 @@
 /** Runs a shared library under valgrind, in a small host in C that is compiled for it; says why where that cannot be done. */
 import { execFile } from 'node:child_process';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { corpusBlocks, shortBlocks } from './corpus.js';
+import { MARK, endProcessesOf } from './left-processes.js';
 import { MEMCHECK_DRIVER } from './memcheck-driver.js';
 import { type RequirementResult, failed, passed, skipped } from './requirement.js';
 import type { Surroundings } from './supervise.js';
@@ -15,9 +16,11 @@ const RUN_SECONDS = 600;
 const BLOCK_BYTES = 4096;
 const SHORT_BYTES = [1, 2, 3, 17, 255, 256, 257];
 const MAX_SHOWN_CHARACTERS = 400;
+const READ_AND_EXECUTE_BY_OWNER = 0o500;
 
+/** `measured` are the bytes of the library: what runs is a copy of them, whatever lies at the path by now. */
 export async function memcheck(
-  libraryPath: string,
+  measured: Uint8Array,
   options: Surroundings & { readonly isWasm: boolean; readonly damages: number },
 ): Promise<RequirementResult> {
   const { folder, isWasm, damages } = options;
@@ -37,7 +40,7 @@ export async function memcheck(
     return skipped(ID, 'it needs valgrind, and there is none that works');
   }
   const count = await writeBlocks(blocks);
-  await copyFile(libraryPath, library);
+  await writeFile(library, measured, { mode: READ_AND_EXECUTE_BY_OWNER, flag: 'wx' });
   const flags = [
     '-q',
     '--leak-check=full',
@@ -46,6 +49,7 @@ export async function memcheck(
   ];
   const run = await execute('valgrind', [...flags, driver, library, blocks, String(damages)], RUN_SECONDS, options);
   const evidence = { blocks: count, damaged_blocks_each: damages };
+  if (run.left > 0) return failed(ID, `it left processes behind: ${run.left}`, evidence);
   if (run.code === 0) return passed(ID, { ...evidence, errors: 0 });
   // What was found goes before how it ended: a core that has written where it must not may end anyhow.
   const finding = findingIn(run.stderr);
@@ -85,29 +89,34 @@ interface Run {
   readonly stdout: string;
   readonly stderr: string;
   readonly isLate: boolean;
+  /** Processes that it left behind. */
+  readonly left: number;
 }
 
 function execute(
   command: string,
   args: readonly string[],
   seconds: number,
-  { environment, signal }: Surroundings,
+  { environment, folder, signal }: Surroundings,
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
     const options = {
-      env: environment as NodeJS.ProcessEnv,
+      env: { ...environment, [MARK]: folder } as NodeJS.ProcessEnv,
       timeout: seconds * 1000,
       killSignal: 'SIGKILL' as const,
       maxBuffer: 16 * 1024 * 1024,
       ...(signal === undefined ? {} : { signal }),
     };
-    execFile(command, args, options, (error, stdout, stderr) => {
+    let left = 0;
+    const child = execFile(command, args, options, (error, stdout, stderr) => {
       if (signal?.aborted === true) {
         reject(signal.reason as Error);
         return;
       }
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-      resolve({ code, stdout, stderr, isLate: error?.killed === true });
+      resolve({ code, stdout, stderr, isLate: error?.killed === true, left });
     });
+    // They may hold the pipes open, without whose end nothing is reported.
+    child.once('exit', () => (left = endProcessesOf(folder)));
   });
 }

@@ -1,5 +1,5 @@
 /** How much memory this process has. Linux tells; elsewhere only what is resident is known. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 /** Of `/proc/PID/status`, in bytes; undefined where there is no such file. */
 function statusOf(field: 'VmRSS' | 'VmPeak', pid: number | 'self'): number | undefined {
@@ -23,12 +23,4 @@ export function residentBytesOf(pid: number): number | undefined {
 /** The largest address space that this process has had, resident or not. */
 export function peakAddressBytes(): number | undefined {
   return statusOf('VmPeak', 'self');
-}
-
-export function threadCount(): number | undefined {
-  try {
-    return readdirSync('/proc/self/task').length;
-  } catch {
-    return undefined;
-  }
 }

@@ -20,11 +20,19 @@ export class NotedCore {
 
   /** What the core makes of `input`. `Failed` if it refuses, or writes to its input. */
   compress(label: string, input: Uint8Array): Uint8Array {
-    const given = input.slice();
-    this.#note.write('compress', this.#prefix + label, given);
-    const result = succeeded(() => this.#core.compress(given));
-    if (!equalBytes(given, input)) throw new Failed('compress wrote to its input');
-    return result.slice();
+    return succeeded(() => this.#compress(label, input));
+  }
+
+  /** The same; undefined for a block that is too long for the core, which it says is its right (E17). */
+  compressUnlessTooLong(label: string, input: Uint8Array): Uint8Array | undefined {
+    return succeeded(() => {
+      try {
+        return this.#compress(label, input);
+      } catch (error) {
+        if (isH4Error(error, 'H4_ENGINE_INPUT')) return undefined;
+        throw error;
+      }
+    });
   }
 
   /** What the core restores. `Failed` if it refuses, or writes to its input. */
@@ -46,9 +54,18 @@ export class NotedCore {
   again(): Core {
     return this.#core;
   }
+
+  #compress(label: string, input: Uint8Array): Uint8Array {
+    const given = input.slice();
+    this.#note.write('compress', this.#prefix + label, given);
+    const result = this.#core.compress(given);
+    if (!equalBytes(given, input)) throw new Failed('compress wrote to its input');
+    return result.slice();
+  }
 }
 
-function succeeded(call: () => Uint8Array): Uint8Array {
+/** What the call gives; a refusal of the core becomes `Failed`. */
+export function succeeded<Result>(call: () => Result): Result {
   try {
     return call();
   } catch (error) {

@@ -4,14 +4,15 @@ export const REQUIREMENTS = {
   loads: 'It loads, and exports what the binary interface demands',
   identity: 'Its id has the right form and is the same in every process',
   empty: 'An empty block stays empty, and never reaches it',
-  'round-trip': 'Every block comes back as it was, and becomes no longer than twice its length plus 64 KiB',
+  'round-trip':
+    'Every block comes back as it was, to its own length only, and becomes no longer than twice its length plus 64 KiB',
   determinism:
     'The same block gives the same bytes, over and over in a process, and in processes with other surroundings',
   'hostile-input':
     'Damaged input gives an error or the right length, never a crash, and takes no more memory than it may',
-  memory: 'It gives back the memory that it takes',
+  memory: 'It gives back the memory that it takes, and however many calls there were, it gives the same bytes',
   memcheck: 'It touches no memory that is not its own, and loses none (valgrind)',
-  silence: 'It prints nothing and starts no thread',
+  silence: 'It prints nothing, leaves no process, thread or open descriptor, and changes no signal handler',
   agreement: 'It gives the same bytes as the other build, and each decodes what the other made',
 } as const;
 

@@ -2,10 +2,14 @@
  * Starts the process of a trial and looks after it: how it ended, what it printed, and which call it was at. A core that
  * crashes, hangs or eats memory takes that process along, and nothing else.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type NotedCall, countOfCalls, readCallNote } from './call-note.js';
+import { MARK, endGroupOf, endProcessesOf } from './left-processes.js';
 import { residentBytesOf } from './memory-use.js';
+import { hasReply, readReply } from './reply.js';
 import type { TrialReply, TrialRequest } from './trial.js';
 
 export interface Limits {
@@ -28,6 +32,8 @@ export type TrialOutcome = {
   readonly printed: Printed;
   /** The call that was noted last. */
   readonly call: NotedCall | undefined;
+  /** Processes that were there when its own had ended; they have been ended. */
+  readonly left: number;
 } & (
   | { readonly kind: 'answered'; readonly reply: TrialReply }
   /** It ended without an answer, by itself or by us. `how` goes on after 'it'. */
@@ -43,48 +49,48 @@ export interface Surroundings {
 
 const LOOK_MS = 50;
 const MAX_PRINTED_CHARACTERS = 400;
+/** How long the pipes of a process that has ended may stay open. */
+const DRAIN_MS = 2000;
 
 /** A trial runs compiled JavaScript: beside this module in `dist`, also when tests import this module from `src`. */
-function trialProcess(): URL {
+function trialProcess(): string {
   const self = import.meta.url;
-  return new URL(
-    self.endsWith('.ts') ? '../../../../dist/compression/node/check/trial-process.js' : './trial-process.js',
-    self,
-  );
+  const path = self.endsWith('.ts') ? '../../../../dist/compression/node/check/trial-process.js' : './trial-process.js';
+  return fileURLToPath(new URL(path, self));
 }
 
 /** Runs one trial. Rejects with the reason of `signal` when that is aborted; a trial never makes it reject. */
 export async function runTrial(
-  request: Omit<TrialRequest, 'notePath'>,
+  request: Omit<TrialRequest, 'notePath' | 'replyPath'>,
   { environment, folder, limits, signal }: Surroundings,
 ): Promise<TrialOutcome> {
   signal?.throwIfAborted();
-  const notePath = join(folder, `${request.trial}-${trialCount++}.note`);
-  const child = fork(trialProcess(), [], {
-    env: environment,
-    execArgv: ['--expose-gc', '--no-warnings'],
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  const name = join(folder, `${request.trial}-${trialCount++}`);
+  const [notePath, replyPath, requestPath] = [`${name}.note`, `${name}.reply`, `${name}.request`];
+  writeFileSync(requestPath, JSON.stringify({ ...request, notePath, replyPath }), { mode: 0o600 });
+  const child = spawn(process.execPath, ['--expose-gc', '--no-warnings', trialProcess(), requestPath], {
+    env: { ...environment, [MARK]: name },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, which can be ended as a whole.
+    detached: process.platform !== 'win32',
   });
   const printed = gather(child);
-  const watch = new Watch(child, notePath, limits);
+  const watch = new Watch(child, { notePath, replyPath }, limits);
   const stop = (): void => void child.kill('SIGKILL');
   signal?.addEventListener('abort', stop, { once: true });
-  let reply: TrialReply | undefined;
-  child.once('message', (message: TrialReply) => {
-    reply = message;
-    // What is left of it is not worth waiting for: a core may have threads, or never return from being unloaded.
-    watch.allowToEnd();
-  });
+  // It is in no group with this process, so that nobody else ends it.
+  process.once('exit', stop);
   try {
-    child.send({ ...request, notePath }, () => undefined);
-    const how = await endOf(child);
+    const { how, left } = await endOf(child, name);
     signal?.throwIfAborted();
-    const about = { printed: printed(), call: readCallNote(notePath) };
+    const about = { printed: printed(), call: readCallNote(notePath), left };
+    const reply = readReply(replyPath, request);
     return reply === undefined
       ? { kind: 'died', how: watch.reason ?? how, ...about }
       : { kind: 'answered', reply, ...about };
   } finally {
     signal?.removeEventListener('abort', stop);
+    process.removeListener('exit', stop);
     watch.stop();
     stop();
   }
@@ -92,12 +98,32 @@ export async function runTrial(
 
 let trialCount = 0;
 
-/** How the process ended, once its pipes are closed as well. */
-function endOf(child: ChildProcess): Promise<string> {
+interface End {
+  readonly how: string;
+  readonly left: number;
+}
+
+/**
+ * How the process ended, once its pipes are closed as well. Whoever it has started may hold them open for as long as it likes:
+ * that is ended, and counted.
+ */
+function endOf(child: ChildProcess, mark: string): Promise<End> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
-    child.once('close', (code, signal) => {
-      resolve(signal === null ? `ended the process with exit code ${code}` : `crashed with ${signal}`);
+    let left = 0;
+    child.once('error', (error) => resolve({ how: `could not be started: ${error.message}`, left }));
+    child.once('exit', (code, signal) => {
+      left = endProcessesOf(mark);
+      const isGroupLeft = child.pid !== undefined && endGroupOf(child.pid);
+      const drain = setTimeout(() => {
+        left = Math.max(left, 1);
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, DRAIN_MS);
+      child.once('close', () => {
+        clearTimeout(drain);
+        const how = signal === null ? `ended the process with exit code ${code}` : `crashed with ${signal}`;
+        resolve({ how, left: Math.max(left, isGroupLeft ? 1 : 0) });
+      });
     });
   });
 }
@@ -117,22 +143,17 @@ function gather(child: ChildProcess): () => Printed {
 class Watch {
   reason: string | undefined;
   readonly #child: ChildProcess;
-  readonly #notePath: string;
+  readonly #paths: { readonly notePath: string; readonly replyPath: string };
   readonly #limits: Limits;
   readonly #timer: NodeJS.Timeout;
   #count = -1;
   #since = performance.now();
 
-  constructor(child: ChildProcess, notePath: string, limits: Limits) {
+  constructor(child: ChildProcess, paths: { readonly notePath: string; readonly replyPath: string }, limits: Limits) {
     this.#child = child;
-    this.#notePath = notePath;
+    this.#paths = paths;
     this.#limits = limits;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
-  }
-
-  allowToEnd(): void {
-    this.stop();
-    setTimeout(() => this.#child.kill('SIGKILL'), 5000).unref();
   }
 
   stop(): void {
@@ -141,7 +162,12 @@ class Watch {
 
   #look(): void {
     const { callSeconds, memoryBytes } = this.#limits;
-    const count = countOfCalls(this.#notePath);
+    const { notePath, replyPath } = this.#paths;
+    if (hasReply(replyPath)) {
+      this.#allowToEnd();
+      return;
+    }
+    const count = countOfCalls(notePath);
     if (count !== this.#count) [this.#count, this.#since] = [count, performance.now()];
     const resident = this.#child.pid === undefined ? undefined : residentBytesOf(this.#child.pid);
     if (resident !== undefined && resident > memoryBytes) {
@@ -149,6 +175,12 @@ class Watch {
     } else if (performance.now() - this.#since > callSeconds * 1000) {
       this.#kill(`did not return within ${callSeconds} seconds`);
     }
+  }
+
+  /** What is left of it is not worth waiting for: a core may have threads, or never return from being unloaded. */
+  #allowToEnd(): void {
+    this.stop();
+    setTimeout(() => this.#child.kill('SIGKILL'), 5000).unref();
   }
 
   #kill(reason: string): void {

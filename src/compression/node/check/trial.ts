@@ -2,9 +2,21 @@
  * What goes to and fro between a check and the processes in which it tries a core. Each trial has a process of its own:
  * what it does to the core may take that process along.
  */
+import type { ExchangeFiles } from './exchange.js';
 import type { Evidence, Figure } from './requirement.js';
 
-export const TRIALS = ['survey', 'round-trip', 'repeat', 'digest', 'damage', 'memory', 'speed', 'compare'] as const;
+export const TRIALS = [
+  'survey',
+  'round-trip',
+  'pack',
+  'unpack',
+  'repeat',
+  'digest',
+  'damage',
+  'memory',
+  'speed',
+  'compare',
+] as const;
 export type TrialName = (typeof TRIALS)[number];
 
 /** How much is tried. */
@@ -60,6 +72,10 @@ export interface TrialRequest {
   readonly temporaryFolder?: string;
   /** Where the trial notes its calls. */
   readonly notePath: string;
+  /** Where it writes its reply. No descriptor stands open for it: a core could write to that. */
+  readonly replyPath: string;
+  /** For `pack` and `unpack`. */
+  readonly exchange?: ExchangeFiles;
   /** Files to try besides the corpus. */
   readonly files: readonly string[];
   readonly extent: Extent;

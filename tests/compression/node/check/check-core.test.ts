@@ -151,6 +151,53 @@ interface Hostile {
   readonly limits?: CheckOptions['limits'];
 }
 
+const forgery = (reply: string): HostileOptions => ({ abi: 2, defines: { REPLY: JSON.stringify(reply) } });
+const SURVEY = { engine_id: 'h4test-forges', declares_id: true, declared_fingerprint: null, abi: 'v2', exports: 'all' };
+const replyOf = (evidence: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify({ kind: 'passed', evidence: { ...SURVEY, ...evidence } });
+/** What the round trips of a quick check are, as a core knows that was made for it. */
+const ROUND_TRIPS = {
+  ...{ blocks: 403, bytes: 1, longest_block_bytes: 1, most_bytes_added: 0 },
+  ...{ other_lengths_refused: null, blocks_refused_as_too_long: null },
+};
+
+const FORGERIES: readonly Hostile[] = [
+  {
+    ...{ core: 'forges', breaks: 'loads', reason: /^it ended the process with exit code [01] while it was loaded$/ },
+    build: { abi: 2, defines: { REPLY: JSON.stringify(replyOf({})), DESCRIPTOR: '3' } },
+  },
+  { core: 'forges', build: forgery('nonsense'), breaks: 'loads', reason: /no JSON/ },
+  { core: 'forges', build: forgery('[]'), breaks: 'loads', reason: /not the form/ },
+  { core: 'forges', build: forgery(' '.repeat(2000)), breaks: 'loads', reason: /no JSON/ },
+  {
+    ...{ core: 'forges', build: forgery(JSON.stringify({ kind: 'passed', evidence: { engine_id: 'x' } })) },
+    ...{
+      breaks: 'loads',
+      reason: /one of the trial: declares_id, declared_fingerprint, abi, exports not as the trial/,
+    },
+  },
+  {
+    core: 'forges',
+    build: forgery(replyOf({})),
+    breaks: 'determinism',
+    reason: /repetitions, blocks, threads_started/,
+  },
+  { core: 'forges', build: forgery(replyOf({})), breaks: 'hostile-input', reason: /damaged_blocks, refused/ },
+  { core: 'forges', build: forgery(replyOf({})), breaks: 'memory', reason: /calls, block_bytes/ },
+  {
+    core: 'forges',
+    build: forgery(replyOf({ ...ROUND_TRIPS, blocks: 402 })),
+    breaks: 'round-trip',
+    reason: /: blocks not/,
+  },
+  {
+    core: 'forges',
+    build: forgery(replyOf(ROUND_TRIPS)),
+    breaks: 'round-trip',
+    reason: /^its processes wrote no blocks$/,
+  },
+];
+
 const HOSTILE: readonly Hostile[] = [
   { core: 'flips', breaks: 'round-trip', reason: /decodes to other bytes/ },
   { core: 'flips', build: { defines: { EVERY: '1000' } }, breaks: 'determinism', reason: /other bytes/ },
@@ -176,6 +223,30 @@ const HOSTILE: readonly Hostile[] = [
     breaks: 'round-trip',
     reason: /what it made of 1 bytes \(blank, 1 bytes\) it restores to 2 as well/,
   },
+  { core: 'remembers', breaks: 'round-trip', reason: /^in another process than the one that compressed: .* it failed/ },
+  // Other bytes come back, and nobody but the process that checks sees it.
+  {
+    core: 'learns',
+    breaks: 'round-trip',
+    reason: /^what one process made of \d+ bytes \(.*\) another restores to other bytes$/,
+  },
+  { core: 'leaves-process', breaks: 'silence', reason: /left processes behind: 1 / },
+  {
+    core: 'leaves-process',
+    build: { defines: { SESSION: '1' } },
+    breaks: 'round-trip',
+    reason: /left processes behind: 1 /,
+  },
+  { core: 'leaves-thread', breaks: 'silence', reason: /^it started 1 threads$/ },
+  { core: 'leaves-open', breaks: 'silence', reason: /^its calls left descriptors open: [1-9]\d*$/ },
+  { core: 'leaves-open', build: { abi: 2, only: 'decompress' }, breaks: 'silence', reason: /left descriptors open/ },
+  {
+    core: 'ignores-signals',
+    breaks: 'silence',
+    reason: /^it changed what happens at signals: .*SigIgn: [0-9a-f]{16}\b.* now$/,
+  },
+  { core: 'ignores-signals', build: { defines: { AT_LOAD: '1' } }, breaks: 'silence', reason: /SigIgn/ },
+  ...FORGERIES,
   { core: 'bomb', breaks: 'hostile-input', reason: /of address space|of memory/ },
   { core: 'leaker', breaks: 'memory', reason: /memory grew/ },
   { core: 'leaker', build: { abi: 2 }, breaks: 'memory', reason: /memory grew/ },
@@ -251,6 +322,40 @@ describeCompiled('checkCore() with hostile cores', () => {
         reason: expect.stringMatching(/^longest block 8388607 bytes/) as never,
         call: { operation: 'compress', bytes: 8 * 1024 * 1024 },
       });
+    },
+    PATIENCE,
+  );
+
+  it(
+    'counts the blocks that came back in another process',
+    async () => {
+      const report = await quickCheck(compileHostile('stored'), { only: ['round-trip'] });
+      expect(resultOf(report, 'round-trip').evidence).toMatchObject({ blocks: 403, restored_by_another_process: 403 });
+    },
+    PATIENCE,
+  );
+
+  it(
+    'says whether version 1 of a core that exports both was tried',
+    async () => {
+      const triedOf = async (abi: 2 | 12, PATH = environment['PATH']): Promise<unknown> => {
+        const core = compileHostile('stored', { abi });
+        const report = await quickCheck(core, { only: ['memcheck'], environment: { ...environment, PATH } });
+        return resultOf(report, 'memcheck').evidence['version_1_was_tried'];
+      };
+      expect(await triedOf(12)).toBe(hasValgrind);
+      expect(await triedOf(12, '/nowhere')).toBe(false);
+      expect(await triedOf(2)).toBeUndefined();
+    },
+    PATIENCE,
+  );
+
+  it.skipIf(!hasValgrind)(
+    `does not wait under valgrind for a process that was left behind${hasValgrind ? '' : ' (skipped: needs cc and valgrind)'}`,
+    async () => {
+      const core = compileHostile('leaves-process', { abi: 2, defines: { SESSION: '1' }, only: 'decompress' });
+      const result = resultOf(await quickCheck(core, { only: ['memcheck'] }), 'memcheck');
+      expect([result.verdict, result.reason]).toEqual(['fail', 'it left processes behind: 1']);
     },
     PATIENCE,
   );

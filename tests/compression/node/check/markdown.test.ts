@@ -75,6 +75,30 @@ describe('formatReport()', () => {
   });
 });
 
+describe('formatReport() says what was not tried', () => {
+  const agreement = { id: 'agreement', title: 'agrees', verdict: 'pass', evidence: { blocks: 403 } } as const;
+  const memcheck = {
+    id: 'memcheck',
+    title: 'valgrind',
+    verdict: 'skip',
+    evidence: { version_1_was_tried: false },
+  } as const;
+  const pageOf = (requirements: CoreReport['requirements']): string => formatReport({ ...REPORT, requirements }, FACTS);
+
+  it('on how many blocks two builds agreed, unless they did not', () => {
+    const sentence = 'Both builds agreed on 403 blocks; a difference in rarer blocks is not excluded.';
+    expect(pageOf([agreement])).toContain(sentence);
+    expect(pageOf([{ ...agreement, verdict: 'fail' }])).not.toContain('Both builds agreed');
+    expect(pageOf([])).not.toContain('Both builds agreed');
+  });
+
+  it('version 1 of a core that exports both, where it was not', () => {
+    expect(pageOf([memcheck])).toContain('Version 1 of the interface, which it exports as well, was not tried.');
+    const tried = { ...memcheck, verdict: 'pass', evidence: { version_1_was_tried: true } } as const;
+    expect(pageOf([tried])).not.toContain('Version 1 of the interface');
+  });
+});
+
 describe('describeEvidence()', () => {
   it('leaves out what is not known', () => {
     expect(describeEvidence({ blocks: 3, of_them: null, all_well: true })).toBe('blocks 3, all well true');

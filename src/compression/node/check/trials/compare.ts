@@ -11,11 +11,21 @@ export const compare: Trial = async ({ core, note, request }) => {
   const folder = temporaryFolder === undefined ? {} : { temporaryFolder };
   const sealed = await loadSealedCore(path, { pins: { fingerprint }, ...folder });
   const other = new NotedCore(sealed.core, note, 'the other core: ');
-  let [blocks, bytes] = [0, 0];
+  let [blocks, bytes, tooLong] = [0, 0, 0];
   try {
     for (const block of allBlocks(request)) {
       const { name, bytes: raw } = block;
-      const [ours, theirs] = [core.compress(name, raw), other.compress(name, raw)];
+      const [ours, theirs] = [core.compressUnlessTooLong(name, raw), other.compressUnlessTooLong(name, raw)];
+      if (ours === undefined && theirs === undefined) {
+        tooLong++;
+        continue;
+      }
+      if (ours === undefined || theirs === undefined) {
+        const [taker, refuser] = ours === undefined ? ['the other core', 'it'] : ['it', 'the other core'];
+        throw new Failed(
+          `${taker} takes a block of ${raw.length} bytes (${name}), and ${refuser} refuses it as too long`,
+        );
+      }
       if (!equalBytes(ours, theirs)) {
         throw new Failed(`they make different bytes of ${raw.length} bytes (${name}): ${difference(ours, theirs)}`);
       }
@@ -31,7 +41,11 @@ export const compare: Trial = async ({ core, note, request }) => {
   } finally {
     sealed.core.close();
   }
-  return { evidence: { blocks, bytes, other_engine_id: sealed.info.engine_id, other_fingerprint: fingerprint } };
+  const blocks_refused_as_too_long = tooLong === 0 ? null : tooLong;
+  const other_engine_id = sealed.info.engine_id;
+  return {
+    evidence: { blocks, bytes, blocks_refused_as_too_long, other_engine_id, other_fingerprint: fingerprint },
+  };
 };
 
 function difference(ours: Uint8Array, theirs: Uint8Array): string {

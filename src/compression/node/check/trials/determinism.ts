@@ -1,16 +1,16 @@
 /** The same bytes from the same block: over and over in one process, and as a hash to compare processes by. */
-import { equalBytes, toHex } from '../../../../utils/bytes.js';
+import { equalBytes, toHex, utf8Encode } from '../../../../utils/bytes.js';
 import { createSha256 } from '../../../../utils/sha256.js';
 import { corpusBlocks } from '../corpus.js';
-import { threadCount } from '../memory-use.js';
 import { Failed } from '../noted-core.js';
+import { processState, stateChanges } from '../process-state.js';
 import { type Trial, longBlocks } from './bench.js';
 
 const REPEATED_BYTES = 4096;
 
 /** The blocks take turns, so that whatever one leaves behind meets the next. */
-export const repeat: Trial = ({ core, request: { extent } }) => {
-  const threads = threadCount();
+export const repeat: Trial = ({ core, before, request: { extent } }) => {
+  const calling = processState();
   const blocks = Array.from(corpusBlocks(REPEATED_BYTES), (block) => ({
     ...block,
     compressed: core.compress(block.name, block.bytes),
@@ -25,12 +25,13 @@ export const repeat: Trial = ({ core, request: { extent } }) => {
       }
     }
   }
-  const threads_started = threads === undefined ? null : (threadCount() ?? threads) - threads;
-  return { evidence: { repetitions: extent.repetitions, blocks: blocks.length, threads_started } };
+  return { evidence: { repetitions: extent.repetitions, blocks: blocks.length, ...stateChanges(before, calling) } };
 };
 
 export const digest: Trial = ({ core, info, request }) => {
   const hash = createSha256();
-  for (const { name, bytes } of longBlocks(request)) hash.update(core.compress(name, bytes));
+  for (const { name, bytes } of longBlocks(request)) {
+    hash.update(core.compressUnlessTooLong(name, bytes) ?? utf8Encode(`too long: ${bytes.length}`));
+  }
   return { evidence: { output_sha256: toHex(hash.digest()), engine_id: info.engine_id } };
 };
