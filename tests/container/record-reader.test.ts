@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeChunk } from '../../src/container/chunk.js';
 import { DEFAULT_LIMITS, createLimits } from '../../src/container/limits.js';
-import { readHeadAt, readRecordAt } from '../../src/container/record-reader.js';
+import { readHeadAt, readRawRecordAt, readRecordAt } from '../../src/container/record-reader.js';
 import { parseTokn } from '../../src/container/tokn.js';
 import { verifyPayload } from '../../src/container/verified.js';
 import { type CountingSource, createCountingSource } from '../../src/storage/counting.js';
@@ -244,5 +244,41 @@ describe('verifyPayload()', () => {
     expect(refusal(() => verifyPayload({ ...tokn, blind }, right)).code).toBe('H4_COMMIT_MISMATCH');
     const commit = patched(tokn.commit, 31, (tokn.commit[31] ?? 0) ^ 1);
     expect(refusal(() => verifyPayload({ ...tokn, commit }, right)).code).toBe('H4_COMMIT_MISMATCH');
+  });
+});
+
+describe('readRawRecordAt()', () => {
+  const raw = (bytes: Uint8Array, seq: number, offset: number) =>
+    readRawRecordAt(counted(bytes), { offset, end: 0 }, seq, DEFAULT_LIMITS, undefined);
+  /** The last record with VOID in the place of its payload, its blind as given. */
+  const redacted = (content: Uint8Array, blind: number): Uint8Array =>
+    assembled(
+      chunksOf(file).map(({ tag, payload: bytes, offset }) => {
+        if (offset === at2)
+          return { tag, payload: concatBytes(bytes.subarray(0, -16), new Uint8Array(16).fill(blind)) };
+        return offset > at2 ? { tag: 'VOID', payload: content } : { tag, payload: bytes };
+      }),
+    );
+
+  test('gives a record as it stands, with its payload verified', async () => {
+    const record = await raw(file, 1, at1);
+    expect([record.tag, record.tokn.seq]).toEqual(['CORE', 1]);
+    expect(Buffer.compare(record.payload, payload)).toBe(0);
+    const damaged = file.slice();
+    damaged[at2 - 1] = (damaged[at2 - 1] ?? 0) ^ 1;
+    expect((await rejection(raw(damaged, 1, at1))).code).toBe('H4_COMMIT_MISMATCH');
+  });
+
+  test('gives a redacted record with its VOID, whole or compacted', async () => {
+    for (const content of [new Uint8Array(5), new Uint8Array(0)]) {
+      const record = await raw(redacted(content, 0), 2, at2);
+      expect([record.tag, record.payload]).toEqual(['VOID', content]);
+    }
+  });
+
+  test('refuses a VOID that holds something, and a blind that was left', async () => {
+    expect((await rejection(raw(redacted(new Uint8Array(5).fill(1), 0), 2, at2))).code).toBe('H4_VOID_PAYLOAD');
+    expect((await rejection(raw(redacted(new Uint8Array(4), 0), 2, at2))).code).toBe('H4_VOID_PAYLOAD');
+    expect((await rejection(raw(redacted(new Uint8Array(5), 9), 2, at2))).code).toBe('H4_VOID_BLIND');
   });
 });
