@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 /** From settings to an engine that may be used, or to a refusal. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -197,9 +198,17 @@ describe('HARMONY4_ENGINE_EQUIVALENTS', () => {
     expect(engines.match('test-wasm-v1', other)).toEqual({ engine, isEquivalent: true });
   });
 
+  let pipes = 0;
+  const pipe = (): string => {
+    const path = join(folder, `pipe-${++pipes}`);
+    execFileSync('mkfifo', [path]);
+    return path;
+  };
+
   test.each<[string, () => string, string, string]>([
     ['that is not there', () => join(folder, 'nowhere'), 'H4_IO', 'ENOENT'],
-    ['that is a folder', () => folder, 'H4_IO', 'EISDIR'],
+    ['that is a folder', () => folder, 'H4_PARAM', 'is no regular file'],
+    ['that is a pipe, which would be waited for', () => pipe(), 'H4_PARAM', 'is no regular file'],
     ['that is malformed', () => put('malformed', 'geo = geo\n'), 'H4_PARAM', 'Line 1'],
     [
       'that is too large',
