@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 /** From settings to an engine that may be used, or to a refusal. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
