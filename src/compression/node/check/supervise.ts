@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type NotedCall, countOfCalls, readCallNote } from './call-note.js';
+import { endProcess } from '../end-process.js';
 import { MARK, endGroupOf, endProcessesOf } from './left-processes.js';
 import { residentBytesOf } from './memory-use.js';
 import { hasReply, readReply } from './reply.js';
@@ -76,7 +77,7 @@ export async function runTrial(
   });
   const printed = gather(child);
   const watch = new Watch(child, { notePath, replyPath }, limits);
-  const stop = (): void => void child.kill('SIGKILL');
+  const stop = (): void => endProcess(child);
   signal?.addEventListener('abort', stop, { once: true });
   // It is in no group with this process, so that nobody else ends it.
   process.once('exit', stop);
@@ -180,12 +181,12 @@ class Watch {
   /** What is left of it is not worth waiting for: a core may have threads, or never return from being unloaded. */
   #allowToEnd(): void {
     this.stop();
-    setTimeout(() => this.#child.kill('SIGKILL'), 5000).unref();
+    setTimeout(() => endProcess(this.#child), 5000).unref();
   }
 
   #kill(reason: string): void {
     this.stop();
     this.reason = reason;
-    this.#child.kill('SIGKILL');
+    endProcess(this.#child);
   }
 }

@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { H4Error } from '../../../utils/error.js';
+import { endProcess } from '../end-process.js';
 import type { ErrorCode } from '../../../utils/error-codes.js';
 import { compressedCap } from '../../core.js';
 import type { EngineLane } from '../events.js';
@@ -103,7 +104,7 @@ export class EngineProcess {
     this.#socket?.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket?.on('error', () => (this.#isRefusingBytes = true));
     // Whoever has closed its end and goes on living cannot be asked anything.
-    this.#socket?.on('close', () => this.#ending === undefined && child.kill('SIGKILL'));
+    this.#socket?.on('close', () => this.#ending === undefined && endProcess(child));
     this.#socket?.unref();
     for (const stream of [child.stdout, child.stderr]) this.#drain(stream as Socket | null);
   }
@@ -166,10 +167,10 @@ export class EngineProcess {
   /** Ends the process: by itself, as the other end of its sockets is gone, or else by force. */
   async stop(): Promise<void> {
     this.#ending ??= { why: 'closed' };
-    if (this.#pending !== undefined) this.#child?.kill('SIGKILL');
+    if (this.#pending !== undefined) endProcess(this.#child);
     this.#socket?.destroy();
     this.#settle(this.#ending);
-    const force = setTimeout(() => this.#child?.kill('SIGKILL'), END_MILLIS).unref();
+    const force = setTimeout(() => endProcess(this.#child), END_MILLIS).unref();
     await this.ended;
     clearTimeout(force);
   }
@@ -267,7 +268,7 @@ export class EngineProcess {
   }
 
   #kill(ending: Ending): void {
-    this.#child?.kill('SIGKILL');
+    endProcess(this.#child);
     this.#end(ending);
   }
 
