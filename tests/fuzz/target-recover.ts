@@ -14,10 +14,11 @@ const run = async (trial: Trial): Promise<void> => {
   const whole = await recovered(trial, false);
   const { report } = trial;
   if (whole === undefined) {
-    // A recording that breaks no rule and was not cut off has nothing that could stand in the way.
+    // A recording that breaks no rule and was neither cut off nor closed in a way that no writer does has nothing that could
+    // stand in the way.
     const isRecording = report.format === 'H4MK v1 final' || report.format === 'H4MK v1 live';
-    const isCut = report.warnings.some(({ code }) => code === 'H4_TRUNCATED');
-    if (trial.sound !== undefined && isRecording && !isCut)
+    const isUnfinished = report.warnings.some(({ code }) => code === 'H4_TRUNCATED' || code === 'H4_TAIL_MISSING');
+    if (trial.sound !== undefined && isRecording && !isUnfinished)
       throw new Breach('recover refuses a sound file', report.format);
     await recovered(trial, true);
   }
