@@ -37,3 +37,15 @@ declare namespace WebAssembly {
   /** Copies `bytes` before it returns. */
   function compile(bytes: Uint8Array): Promise<Module>;
 }
+
+/** As much of WebCrypto as signing with a key that it keeps takes. Absent from pages that were not loaded over a secure connection. */
+declare const crypto: {
+  readonly subtle: {
+    exportKey(format: 'raw' | 'spki', key: object): Promise<ArrayBuffer>;
+    sign(
+      algorithm: string | { readonly name: string; readonly hash: string },
+      key: object,
+      data: Uint8Array,
+    ): Promise<ArrayBuffer>;
+  };
+};

@@ -128,7 +128,7 @@ export function envelopeOf(json: JsonValue, limits: EnvelopeLimits = ENVELOPE_LI
 /**
  * What configured keys have signed. Fails with `H4_SIGN_BAD` if a signature in the name of one of `keys` does not verify, and
  * with `H4_SIGN_UNTRUSTED` if none is by any of them. Signatures by others are ignored. One without a key ID is tried with
- * all keys. `H4_VKEY` if the envelope calls for a configured key of a type that cannot verify statements.
+ * all keys. `H4_VKEY` if the envelope calls for the key of a witness, which signs no statements.
  */
 export function verifyEnvelope(envelope: Envelope, keys: readonly VerificationKey[]): VerifiedEnvelope {
   const { payloadType, payload, signatures } = envelope;
@@ -136,7 +136,7 @@ export function verifyEnvelope(envelope: Envelope, keys: readonly VerificationKe
   const names = new Set<string>();
   for (const { keyid, signature } of signatures) {
     if (keyid === undefined) {
-      const signer = keys.find((key) => key.type === 'ed25519' && verifySignature(key, message, signature));
+      const signer = keys.find((key) => key.type !== 'witness' && verifySignature(key, message, signature));
       if (signer !== undefined) {
         names.add(signer.name);
       }

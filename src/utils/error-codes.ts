@@ -115,6 +115,7 @@ export const ERROR_CODES = {
   H4_RANGE_REDACTED: { kind: 'missing', meaning: 'The bytes asked for have been redacted.' },
   H4_ROLLBACK: { kind: 'untrusted', meaning: 'The checkpoint is older than one already seen of this origin.' },
   H4_EQUIVOCATION: { kind: 'untrusted', meaning: 'Two signed checkpoints of one origin contradict each other.' },
+  H4_ENGINE_UNTRUSTED: { kind: 'untrusted', meaning: 'The recording names an engine that the policy does not list.' },
   H4_VKEY: { kind: 'malformed', meaning: 'A configured verification key cannot be read.' },
 
   // Legacy files: section 13.
@@ -181,6 +182,8 @@ export const ERROR_CODES = {
   H4_STATE: { kind: 'usage', meaning: 'An object was used out of order, for instance written to after it was closed.' },
   H4_ENGINE_INPUT: { kind: 'usage', meaning: 'The engine was given input that it does not accept.' },
   H4_SIGNING_KEY: { kind: 'usage', meaning: 'A signing key cannot be read.' },
+  H4_GUESSABLE: { kind: 'usage', meaning: 'Warning: what was redacted can be guessed, because it had no blind.' },
+  H4_POLICY: { kind: 'usage', meaning: 'A policy cannot be read, or contradicts itself.' },
 
   // Ourselves.
   H4_INTERNAL: { kind: 'internal', meaning: 'A defect in this software.' },

@@ -4,7 +4,9 @@
  * typing error is refused, and believed nowhere else.
  */
 
-import { concatBytes, equalBytes, fromBase64, fromHex, isWellFormed, toBase64, toHex, utf8Encode } from './bytes.js';
+import { concatBytes, fromBase64, isWellFormed, toBase64, toHex, utf8Encode, viewOf } from './bytes.js';
+import { isP256Key, p256Verify } from './ecdsa-p256.js';
+import { derToP1363 } from './ecdsa-signature.js';
 import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES, ed25519Verify } from './ed25519.js';
 import type { ErrorCode } from './error-codes.js';
 import { H4Error } from './error.js';
@@ -23,10 +25,10 @@ export interface Ed25519VerificationKey extends KeyIdentity {
   readonly publicKey: Uint8Array;
 }
 
-/** Signs notes. It is read here, and nothing is verified with it yet. */
+/** Signs notes and statements: ASN.1 DER of an ECDSA signature over their SHA-256. */
 export interface P256VerificationKey extends KeyIdentity {
   readonly type: 'p256';
-  /** The SubjectPublicKeyInfo in DER: 91 bytes. */
+  /** The SubjectPublicKeyInfo in DER: 91 bytes, and a point that is on the curve. */
   readonly publicKey: Uint8Array;
 }
 
@@ -40,21 +42,21 @@ export interface WitnessVerificationKey extends KeyIdentity {
 export type VerificationKey = Ed25519VerificationKey | P256VerificationKey | WitnessVerificationKey;
 
 /** The types of note signatures (section 19), by the byte that stands before the key. */
-const TYPE_BYTES = { ed25519: 0x01, p256: 0x02, witness: 0x04 } as const satisfies Record<
+export const TYPE_BYTES = { ed25519: 0x01, p256: 0x02, witness: 0x04 } as const satisfies Record<
   VerificationKey['type'],
   number
 >;
+
+const TYPES = ['ed25519', 'p256', 'witness'] as const;
+const TYPE_NAMES = { ed25519: 'Ed25519', p256: 'P-256', witness: 'a witness' } as const;
 
 const MAX_TEXT_LENGTH = 4096;
 const MAX_NAME_LENGTH = 1024;
 const SECRET = 'PRIVATE+KEY+';
 const KEY_ID_BYTES = 4;
+const TIME_BYTES = 8;
 const KEY_ID = /^[0-9a-f]{8}$/;
 const NEWLINE = Uint8Array.of(0x0a);
-
-/** A SubjectPublicKeyInfo of P-256 up to the coordinates: algorithm, curve, and an uncompressed point. */
-const P256_PREFIX = fromHex('3059301306072a8648ce3d020106082a8648ce3d03010703420004');
-const P256_KEY_BYTES = 91;
 
 /**
  * What would break a note line, a key text or a terminal. White space is Unicode's; U+FEFF is none there, but JavaScript
@@ -84,18 +86,28 @@ export function formatVerificationKey({ type, name, keyId, publicKey }: Verifica
 }
 
 /** The Ed25519 key with this name. `H4_PARAM` unless `name` can be the name of a key and the key has 32 bytes. */
-export function createVerificationKey(name: string, publicKey: Uint8Array): Ed25519VerificationKey {
+export function createVerificationKey(name: string, publicKey: Uint8Array): Ed25519VerificationKey;
+/** The key of this type and name; of P-256 a SubjectPublicKeyInfo. `H4_PARAM` unless name and key are such. */
+export function createVerificationKey(
+  name: string,
+  publicKey: Uint8Array,
+  type: VerificationKey['type'],
+): VerificationKey;
+export function createVerificationKey(
+  name: string,
+  publicKey: Uint8Array,
+  type: VerificationKey['type'] = 'ed25519',
+): VerificationKey {
   if (!isKeyName(name)) {
     throw new H4Error('H4_PARAM', `Cannot name a key ${JSON.stringify(name)}: ${KEY_NAME_RULE}`);
   }
-  if (publicKey.length !== ED25519_KEY_BYTES) {
+  if (!isPublicKey(type, publicKey)) {
     throw new H4Error(
       'H4_PARAM',
-      `Cannot use ${publicKey.length} bytes as an Ed25519 key: it has ${ED25519_KEY_BYTES}`,
+      `Cannot use ${publicKey.length} bytes as a key of ${TYPE_NAMES[type]}: they are none`,
     );
   }
-  const own = publicKey.slice();
-  return { type: 'ed25519', name, keyId: namedKeyId(name, 'ed25519', own), publicKey: own };
+  return { type, name, keyId: keyIdOf(name, type, publicKey), publicKey: publicKey.slice() };
 }
 
 /** `NAME+<key ID>`: how statements refer to a key. */
@@ -104,18 +116,42 @@ export function keyReference({ name, keyId }: KeyIdentity): string {
 }
 
 /**
- * Whether `signature` over exactly the bytes of `message` is by `key`; a signature of another length is not. Only Ed25519 keys
- * sign messages as they are: `H4_VKEY` for others.
+ * Whether `signature` over exactly the bytes of `message` is by `key`; one of another length or form is not. A witness signs
+ * nothing as it is: `H4_VKEY`, see `verifyCosignature`.
  */
 export function verifySignature(key: VerificationKey, message: Uint8Array, signature: Uint8Array): boolean {
   switch (key.type) {
     case 'ed25519':
       return signature.length === ED25519_SIGNATURE_BYTES && ed25519Verify(key.publicKey, message, signature);
-    case 'p256':
-      throw new H4Error('H4_VKEY', `Cannot verify with ${keyReference(key)}: ECDSA P-256 is not supported yet`);
+    case 'p256': {
+      const p1363 = derToP1363(signature);
+      return p1363 !== undefined && p256Verify(key.publicKey, message, p1363);
+    }
     case 'witness':
       throw new H4Error('H4_VKEY', `Cannot verify with ${keyReference(key)}: a witness signs checkpoints with a time`);
   }
+}
+
+/**
+ * The time, in seconds since 1970, at which the witness saw `noteText`, as it says; undefined unless `signature`, the time and
+ * 64 bytes, verifies (specification, section 8.3).
+ */
+export function verifyCosignature(
+  key: WitnessVerificationKey,
+  noteText: Uint8Array,
+  signature: Uint8Array,
+): number | undefined {
+  if (signature.length !== TIME_BYTES + ED25519_SIGNATURE_BYTES) {
+    return undefined;
+  }
+  const time = viewOf(signature).getBigUint64(0);
+  const isBy = ed25519Verify(key.publicKey, cosignedText(time, noteText), signature.subarray(TIME_BYTES));
+  return isBy && time <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(time) : undefined;
+}
+
+/** What a witness signs. */
+export function cosignedText(time: bigint | number, noteText: Uint8Array): Uint8Array {
+  return concatBytes(utf8Encode(`cosignature/v1\ntime ${time}\n`), noteText);
 }
 
 export const KEY_NAME_RULE = 'a name has no spaces, no control characters, no "+", and 1 to 1024 characters';
@@ -156,36 +192,28 @@ export function splitKeyText(
   return { name, keyId, bytes: fromBase64(rest.join('+'), { code, what: `the base64 of ${what}` }) };
 }
 
-function keyOf(name: string, type: number | undefined, publicKey: Uint8Array): VerificationKey {
-  switch (type) {
-    case TYPE_BYTES.ed25519:
-      assertKeyBytes(publicKey.length === ED25519_KEY_BYTES, 'Ed25519', publicKey);
-      return { type: 'ed25519', name, keyId: namedKeyId(name, 'ed25519', publicKey), publicKey };
-    case TYPE_BYTES.p256:
-      assertKeyBytes(isP256(publicKey), 'P-256', publicKey);
-      return { type: 'p256', name, keyId: toHex(sha256(publicKey).subarray(0, KEY_ID_BYTES)), publicKey };
-    case TYPE_BYTES.witness:
-      assertKeyBytes(publicKey.length === ED25519_KEY_BYTES, 'a witness', publicKey);
-      return { type: 'witness', name, keyId: namedKeyId(name, 'witness', publicKey), publicKey };
-    default:
-      throw new H4Error(
-        'H4_VKEY',
-        `Cannot read a verification key: its type is ${type ?? 'missing'}, known are 1 (Ed25519), 2 (P-256) and 4 (a witness)`,
-      );
+function keyOf(name: string, typeByte: number | undefined, publicKey: Uint8Array): VerificationKey {
+  const type = TYPES.find((each) => TYPE_BYTES[each] === typeByte);
+  if (type === undefined) {
+    throw new H4Error(
+      'H4_VKEY',
+      `Cannot read a verification key: its type is ${typeByte ?? 'missing'}, known are 1 (Ed25519), 2 (P-256) and 4 (a witness)`,
+    );
   }
-}
-
-function assertKeyBytes(isKey: boolean, what: string, { length }: Uint8Array): void {
-  if (!isKey) {
-    throw new H4Error('H4_VKEY', `Cannot read a verification key: its ${length} bytes are no key of ${what}`);
+  if (!isPublicKey(type, publicKey)) {
+    const why = `its ${publicKey.length} bytes are no key of ${TYPE_NAMES[type]}`;
+    throw new H4Error('H4_VKEY', `Cannot read a verification key: ${why}`);
   }
+  return { type, name, keyId: keyIdOf(name, type, publicKey), publicKey };
 }
 
-function isP256(spki: Uint8Array): boolean {
-  return spki.length === P256_KEY_BYTES && equalBytes(spki.subarray(0, P256_PREFIX.length), P256_PREFIX);
+function isPublicKey(type: VerificationKey['type'], bytes: Uint8Array): boolean {
+  return type === 'p256' ? isP256Key(bytes) : bytes.length === ED25519_KEY_BYTES;
 }
 
-function namedKeyId(name: string, type: 'ed25519' | 'witness', publicKey: Uint8Array): string {
-  const hash = sha256(utf8Encode(name), NEWLINE, Uint8Array.of(TYPE_BYTES[type]), publicKey);
+/** A P-256 key has the same ID under every name. */
+function keyIdOf(name: string, type: VerificationKey['type'], publicKey: Uint8Array): string {
+  const named = [utf8Encode(name), NEWLINE, Uint8Array.of(TYPE_BYTES[type])];
+  const hash = type === 'p256' ? sha256(publicKey) : sha256(...named, publicKey);
   return toHex(hash.subarray(0, KEY_ID_BYTES));
 }

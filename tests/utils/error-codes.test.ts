@@ -123,6 +123,7 @@ describeShared('the table of error codes', (shared) => {
 
     expect(codes.filter((code) => !known.has(code))).toEqual([
       'H4_SEEK_NOT_FOUND',
+      'H4_ENGINE_UNTRUSTED',
       'H4_LIMIT_U64',
       'H4_WRITE',
       'H4_LOCKED',
@@ -151,6 +152,8 @@ describeShared('the table of error codes', (shared) => {
       'H4_STATE',
       'H4_ENGINE_INPUT',
       'H4_SIGNING_KEY',
+      'H4_GUESSABLE',
+      'H4_POLICY',
       'H4_INTERNAL',
     ]);
   });

@@ -1,15 +1,29 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { concatBytes, fromBase64, fromHex, toBase64, toHex, utf8Encode } from '../../src/utils/bytes.js';
+import {
+  concatBytes,
+  fromBase64,
+  fromHex,
+  toBase64,
+  toHex,
+  utf8Decode,
+  utf8Encode,
+  viewOf,
+} from '../../src/utils/bytes.js';
+import { p256PublicKey, p256Sign } from '../../src/utils/ecdsa-p256.js';
+import { p1363ToDer } from '../../src/utils/ecdsa-signature.js';
 import { ed25519PublicKey, ed25519Sign } from '../../src/utils/ed25519.js';
 import { sha256 } from '../../src/utils/sha256.js';
 import {
+  cosignedText,
   createVerificationKey,
   formatVerificationKey,
   isKeyName,
   keyReference,
   parseVerificationKey,
+  verifyCosignature,
   verifySignature,
+  type WitnessVerificationKey,
 } from '../../src/utils/verification-key.js';
 import { describeShared } from '../support/shared.js';
 import { refusal } from './refusal.js';
@@ -19,10 +33,9 @@ const SEED = fromHex('404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c
 const VKEY = 'example.org/recorder+6b4b33a3+ASVDuS/xCVURR2rcg2nbbdyTNmWhGXjdoUBO4QZsqVWd';
 const message = utf8Encode('text');
 
-const SPKI = concatBytes(
-  fromHex('3059301306072a8648ce3d020106082a8648ce3d03010703420004'),
-  Uint8Array.from({ length: 64 }, (_, index) => index),
-);
+const SPKI = p256PublicKey(SEED);
+
+const BESIDE = SPKI.map((byte, index) => (index === 90 ? byte ^ 1 : byte));
 
 const idOf = (...parts: Uint8Array[]): string => toHex(sha256(...parts).subarray(0, 4));
 const textOf = (name: string, id: string, type: number, key: Uint8Array): string =>
@@ -40,6 +53,12 @@ describe('a verification key', () => {
     expect(key).toEqual({ type: 'ed25519', name: 'example.org/recorder', keyId: '6b4b33a3', publicKey });
     expect(keyReference(key)).toBe('example.org/recorder+6b4b33a3');
     expect(createVerificationKey('example.org/recorder', publicKey)).toEqual(key);
+  });
+
+  it('is made of a name and the bytes of a key of its type', () => {
+    expect(formatVerificationKey(createVerificationKey('example.org/p256', SPKI, 'p256'))).toBe(P256);
+    expect(formatVerificationKey(createVerificationKey('example.org/witness', publicKey, 'witness'))).toBe(WITNESS);
+    expect(createVerificationKey('another/name', SPKI, 'p256').keyId).toBe(idOf(SPKI));
   });
 
   it.each([
@@ -96,6 +115,7 @@ describe('a verification key', () => {
       '91 bytes are no key of P-256',
     ],
     ['a short P-256 key', textOf('a', idOf(SPKI), 2, SPKI.subarray(1)), '90 bytes are no key of P-256'],
+    ['a point beside the curve', textOf('a', idOf(BESIDE), 2, BESIDE), '91 bytes are no key of P-256'],
     ['a signing key', `PRIVATE+KEY+${good}`, 'this is a signing key; give its public half'],
     ['a long text', `a+6b4b33a3+${'A'.repeat(4096)}`, 'it has 4107 characters, at most 4096 are allowed'],
   ])('with %s is refused', (_, text, why) => {
@@ -110,6 +130,11 @@ describe('a verification key', () => {
       message: expect.stringContaining('Cannot name a key "a b": a name has no spaces') as string,
     });
     expect(refusal(() => createVerificationKey('a', new Uint8Array(31))).message).toContain('31 bytes');
+    expect(refusal(() => createVerificationKey('a', BESIDE, 'p256')).message).toContain('91 bytes as a key of P-256');
+    expect(refusal(() => createVerificationKey('a', SPKI, 'witness'))).toMatchObject({
+      code: 'H4_PARAM',
+      message: 'Cannot use 91 bytes as a key of a witness: they are none',
+    });
   });
 
   it('keeps its own copy of the bytes it was made of', () => {
@@ -159,13 +184,56 @@ describe('verifySignature()', () => {
     expect(verifySignature(key, message, new Uint8Array(0))).toBe(false);
   });
 
-  it.each([
-    [P256, 'ECDSA P-256 is not supported yet'],
-    [WITNESS, 'a witness signs checkpoints with a time'],
-  ])('refuses other keys', (text, why) => {
-    const error = refusal(() => verifySignature(parseVerificationKey(text), message, new Uint8Array(64)));
+  it('says whether a signature in DER is by a P-256 key', () => {
+    const key = parseVerificationKey(P256);
+    const p1363 = p256Sign(SEED, message);
+    const signature = p1363ToDer(p1363);
+    expect(verifySignature(key, message, signature)).toBe(true);
+    expect(verifySignature(key, utf8Encode('texts'), signature)).toBe(false);
+    expect(verifySignature(key, message, p1363)).toBe(false);
+    expect(verifySignature(key, message, concatBytes(signature, new Uint8Array(1)))).toBe(false);
+    expect(verifySignature(key, message, new Uint8Array(0))).toBe(false);
+  });
+
+  it('refuses the key of a witness', () => {
+    const error = refusal(() => verifySignature(parseVerificationKey(WITNESS), message, new Uint8Array(64)));
     expect(error.code).toBe('H4_VKEY');
-    expect(error.message).toContain(why);
+    expect(error.message).toContain('a witness signs checkpoints with a time');
+  });
+});
+
+describe('verifyCosignature()', () => {
+  const witness = createVerificationKey('example.org/witness', publicKey, 'witness') as WitnessVerificationKey;
+  const text = utf8Encode('example.org/recorder/00\n5\nroot\n');
+  const cosigned = (time: bigint): Uint8Array => {
+    const stamp = new Uint8Array(8);
+    viewOf(stamp).setBigUint64(0, time);
+    return concatBytes(stamp, ed25519Sign(SEED, cosignedText(time, text)));
+  };
+
+  it.each([0, 1, 1_700_000_000, Number.MAX_SAFE_INTEGER])('gives the time %i that was signed', (time) => {
+    expect(verifyCosignature(witness, text, cosigned(BigInt(time)))).toBe(time);
+  });
+
+  it('verifies what C2SP has signed over: time and text in that order', () => {
+    expect(utf8Decode(cosignedText(5, utf8Encode('note\n')))).toBe('cosignature/v1\ntime 5\nnote\n');
+  });
+
+  it('believes no other time, text, or signature', () => {
+    const made = cosigned(5n);
+    for (let at = 0; at < made.length; at++) {
+      const changed = made.map((byte, index) => (index === at ? byte ^ 1 : byte));
+      expect(verifyCosignature(witness, text, changed)).toBeUndefined();
+    }
+    expect(verifyCosignature(witness, utf8Encode('other'), made)).toBeUndefined();
+    expect(verifyCosignature(witness, text, ed25519Sign(SEED, text))).toBeUndefined();
+    expect(verifyCosignature(witness, text, concatBytes(made, new Uint8Array(1)))).toBeUndefined();
+    expect(verifyCosignature(witness, text, new Uint8Array(0))).toBeUndefined();
+  });
+
+  it('knows no time beyond 2^53', () => {
+    expect(verifyCosignature(witness, text, cosigned(2n ** 53n))).toBeUndefined();
+    expect(verifyCosignature(witness, text, cosigned(2n ** 64n - 1n))).toBeUndefined();
   });
 });
 

@@ -29,6 +29,20 @@ export interface Platform {
    * 32 and 64 bytes that are no key and no signature it is false, and nothing is thrown.
    */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** The point of a P-256 secret, uncompressed: 65 bytes. `secret` is 32 bytes, from 1 to the order of the group less 1. */
+  p256PublicKey(secret: Uint8Array): Uint8Array;
+  /** The 64 bytes r || s of the ECDSA signature with SHA-256, deterministic (RFC 6979), s as it comes. */
+  p256Sign(secret: Uint8Array, message: Uint8Array): Uint8Array;
+  /** Whether the SubjectPublicKeyInfo of an uncompressed P-256 point, 91 bytes with the right prefix, is of a point on the curve. */
+  isP256Key(spki: Uint8Array): boolean;
+  /** Whether the 64 bytes r || s are right; s may be in either half. Of what is no key it is false, and nothing is thrown. */
+  p256Verify(spki: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** AES-256-CTR: `bytes` under the keystream that begins with the 16-byte block `counter`, which counts in all 128 bits. */
+  aes256Ctr(key: Uint8Array, counter: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /** AES-256-GCM with a nonce of 12 bytes: ciphertext, then the tag of 16 bytes. */
+  aes256GcmSeal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, plain: Uint8Array): Uint8Array;
+  /** The plaintext, or undefined unless the tag verifies. `sealed` has at least the 16 bytes of the tag. */
+  aes256GcmOpen(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
 }
 
 export declare const platform: Platform;

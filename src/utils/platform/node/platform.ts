@@ -3,7 +3,9 @@
 import { createHash, createHmac, type Hash, hash } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import type { Platform, RunningHash } from '../contract.js';
+import { aes256Ctr, aes256GcmOpen, aes256GcmSeal } from './aes.js';
 import { ed25519PublicKey, ed25519Sign, ed25519Verify } from './ed25519.js';
+import { isP256Key, p256PublicKey, p256Sign, p256Verify } from './p256.js';
 
 /** Up to here joining the parts costs less than a call into C for each (measured: a tree node of 65 bytes, -12 %). */
 const MAX_JOINED_BYTES = 256;
@@ -17,6 +19,13 @@ export const platform: Platform = {
   ed25519PublicKey,
   ed25519Sign,
   ed25519Verify,
+  p256PublicKey,
+  p256Sign,
+  isP256Key,
+  p256Verify,
+  aes256Ctr,
+  aes256GcmSeal,
+  aes256GcmOpen,
 };
 
 class NodeHash implements RunningHash {

@@ -6,8 +6,10 @@
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import type { Platform, RunningHash } from '../contract.js';
+import { aes256Ctr, aes256GcmOpen, aes256GcmSeal } from './aes.js';
 import { crc32 } from './crc32.js';
 import { ed25519PublicKey, ed25519Sign, ed25519Verify } from './ed25519.js';
+import { isP256Key, p256PublicKey, p256Sign, p256Verify } from './p256.js';
 
 type NobleHash = ReturnType<typeof nobleSha256.create>;
 
@@ -20,6 +22,13 @@ export const platform: Platform = {
   ed25519PublicKey,
   ed25519Sign,
   ed25519Verify,
+  p256PublicKey,
+  p256Sign,
+  isP256Key,
+  p256Verify,
+  aes256Ctr,
+  aes256GcmSeal,
+  aes256GcmOpen,
 };
 
 class WebHash implements RunningHash {
