@@ -3,8 +3,8 @@
  * is a golden file with a single rule broken; what would break along with it has been mended, so that its code is the first
  * one found and mostly the only one.
  */
-import { MODE } from '../src/container/layout.js';
-import { encodeProf, parseProf } from '../src/container/range-proof.js';
+import { MODE } from '../src/container/format/layout.js';
+import { encodeProf, parseProf } from '../src/container/tree/range-proof.js';
 import { concatBytes, viewOf } from '../src/utils/bytes.js';
 import type { ErrorCode } from '../src/utils/error-codes.js';
 import {

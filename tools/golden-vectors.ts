@@ -1,10 +1,10 @@
 /** The golden files of `spec/vectors/v1`: one per feature of the format, all from fixed inputs. */
 import { GeometricReferenceCompressor } from '../src/compression/reference.js';
 import { storedEngine } from '../src/compression/api/stored.js';
-import { H4MKBuilder, type RecordingOptions } from '../src/container/builder.js';
-import { MODE, VERI_BYTES } from '../src/container/layout.js';
-import { type TrackInfo, ZERO_UID, recordZeroJson } from '../src/container/meta.js';
-import { type RecordInput, RecordWriter, type SignCheckpoint } from '../src/container/record-writer.js';
+import { H4MKBuilder, type RecordingOptions } from '../src/container/write/builder.js';
+import { MODE, VERI_BYTES } from '../src/container/format/layout.js';
+import { type TrackInfo, ZERO_UID, recordZeroJson } from '../src/container/format/meta.js';
+import { type RecordInput, RecordWriter, type SignCheckpoint } from '../src/container/write/record-writer.js';
 import { type MemorySink, createMemorySink } from '../src/storage/memory.js';
 import { concatBytes, toHex } from '../src/utils/bytes.js';
 import { canonicalJsonBytes } from '../src/utils/canonical-json.js';

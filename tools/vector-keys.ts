@@ -3,7 +3,7 @@
  * written from the specification and without the library, which has to agree.
  */
 import { createCipheriv, createPrivateKey, createPublicKey, sign as signBytes } from 'node:crypto';
-import { MODE } from '../src/container/layout.js';
+import { MODE } from '../src/container/format/layout.js';
 import { concatBytes, fromHex, toBase64, toHex } from '../src/utils/bytes.js';
 import { hkdfExpand, hkdfExtract, hmacSha256 } from '../src/utils/hkdf.js';
 import { sha256 } from '../src/utils/sha256.js';

@@ -2,8 +2,8 @@
  * Takes files apart into chunks, lets a tool change one thing, and mends what would break along with it: CRCs, tiles, SEEK,
  * VERI, TAIL. So a broken vector breaks one rule and no other. Nothing here checks anything: that is left to the verifier.
  */
-import { MerkleFrontier, leafHash, nodeHash } from '../src/container/merkle.js';
-import { encodeHeader } from '../src/container/header.js';
+import { MerkleFrontier, leafHash, nodeHash } from '../src/container/tree/merkle.js';
+import { encodeHeader } from '../src/container/format/header.js';
 import {
   CHUNK_HEADER_BYTES,
   HEADER_BYTES,
@@ -13,11 +13,11 @@ import {
   TOKEN_BYTES,
   TOKN_HEAD_BYTES,
   type TailState,
-} from '../src/container/layout.js';
-import { encodeProf, rangeProofNodes } from '../src/container/range-proof.js';
-import { SeekBuilder } from '../src/container/seek.js';
-import { encodeTail } from '../src/container/tail.js';
-import { TileStack } from '../src/container/tile.js';
+} from '../src/container/format/layout.js';
+import { encodeProf, rangeProofNodes } from '../src/container/tree/range-proof.js';
+import { SeekBuilder } from '../src/container/format/seek.js';
+import { encodeTail } from '../src/container/format/tail.js';
+import { TileStack } from '../src/container/format/tile.js';
 import { concatBytes, viewOf } from '../src/utils/bytes.js';
 import { crc32 } from '../src/utils/crc32.js';
 import { sha256 } from '../src/utils/sha256.js';

@@ -2,8 +2,8 @@
 import { createEngineSet } from '../src/compression/api/engine-set.js';
 import { storedEngine } from '../src/compression/api/stored.js';
 import { GeometricReferenceCompressor } from '../src/compression/reference.js';
-import { H4MKReader } from '../src/container/reader.js';
-import { verifyContainer } from '../src/container/verify.js';
+import { H4MKReader } from '../src/container/read/reader.js';
+import { verifyContainer } from '../src/container/check/verify.js';
 import { createMemorySource } from '../src/storage/memory.js';
 import { toHex } from '../src/utils/bytes.js';
 import { isH4Error } from '../src/utils/error.js';

@@ -3,7 +3,7 @@
  * looked into; extracting the track gives them back. Memory is one block.
  */
 import type { CompressionEngine } from '../compression/api/engine.js';
-import { H4MKBuilder, type RecordingSummary } from '../container/builder.js';
+import { H4MKBuilder, type RecordingSummary } from '../container/write/builder.js';
 import type { ByteSink } from '../container/io/io.js';
 import type { FrameRate } from '../tokenizers/frame-clock.js';
 import { OPAQUE_MEDIA_TYPE, sniffMediaType } from '../tokenizers/media-type.js';

@@ -5,13 +5,13 @@
  */
 import type { EngineSet } from '../compression/api/engine-set.js';
 import type { EngineInfo } from '../compression/api/engine.js';
-import { decodeBlock } from '../container/block.js';
-import { createIterableFeed } from '../container/feed.js';
-import { isLoss } from '../container/findings.js';
+import { decodeBlock } from '../container/read/block.js';
+import { createIterableFeed } from '../container/source/feed.js';
+import { isLoss } from '../container/check/findings.js';
 import type { ByteSink } from '../container/io/io.js';
-import { isMediaMode } from '../container/layout.js';
-import type { MetaLedger } from '../container/meta.js';
-import { H4MKStreamReader } from '../container/stream-reader.js';
+import { isMediaMode } from '../container/format/layout.js';
+import type { MetaLedger } from '../container/format/meta.js';
+import { H4MKStreamReader } from '../container/read/stream-reader.js';
 import { equalBytes, fromHex } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import { createSha256 } from '../utils/sha256.js';

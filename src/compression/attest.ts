@@ -8,16 +8,14 @@
  */
 
 import { fromBase64, toHex, utf8Encode } from '../utils/bytes.js';
-import { canonicalJsonBytes } from '../utils/canonical-json.js';
 import { createEnvelope, type EnvelopeJson } from '../utils/dsse.js';
 import { H4Error } from '../utils/error.js';
 import { sha256 } from '../utils/sha256.js';
 import type { SigningKey } from '../utils/signing-key.js';
+import { STATEMENT_PAYLOAD_TYPE, statementBytes } from '../utils/statement.js';
 import { isSafeU64 } from '../utils/u64.js';
 import type { EngineInfo } from './api/engine.js';
 
-export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
-export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 export const ENGINE_PREDICATE_TYPE = 'urn:h4mk:predicate:engine:v1';
 
 const MIN_NONCE_BYTES = 16;
@@ -82,7 +80,7 @@ export function attest({ info, measured, declared, timestampUnix, nonce, key }: 
   if (key === undefined) {
     return attestation;
   }
-  const payload = statementBytes(info, attestation, measured, declared);
+  const payload = engineStatement(info, attestation, measured, declared);
   return { ...attestation, envelope: createEnvelope({ payloadType: STATEMENT_PAYLOAD_TYPE, payload, key }) };
 }
 
@@ -111,7 +109,7 @@ export function assertNonce(nonce: string): void {
 }
 
 /** An in-toto Statement v1 about the engine, as canonical JSON. */
-function statementBytes(
+function engineStatement(
   { engine_id, fingerprint, sealed, seal_level, deterministic }: EngineInfo,
   { timestamp_unix, attestation_hash, nonce }: Attestation,
   measured: Measurement | undefined,
@@ -126,9 +124,8 @@ function statementBytes(
   if (measured !== undefined && !isSafeU64(measured.size)) {
     throw new H4Error('H4_PARAM', `Cannot attest a measurement of ${measured.size} bytes: not a size`);
   }
-  return canonicalJsonBytes({
-    _type: STATEMENT_TYPE,
-    subject: [{ name: engine_id, digest: { sha256: fingerprint } }],
+  return statementBytes({
+    subject: { name: engine_id, sha256: fingerprint },
     predicateType: ENGINE_PREDICATE_TYPE,
     predicate: {
       timestamp_unix,

@@ -12,10 +12,11 @@ import { envelopeOf, verifyEnvelope } from '../utils/dsse.js';
 import { H4Error, isH4Error } from '../utils/error.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../utils/json-value.js';
 import { parseStrictJson } from '../utils/strict-json.js';
+import { STATEMENT_PAYLOAD_TYPE, STATEMENT_TYPE } from '../utils/statement.js';
 import { isSafeU64 } from '../utils/u64.js';
 import type { VerificationKey } from '../utils/verification-key.js';
 import type { EngineInfo } from './api/engine.js';
-import { attestationHash, ENGINE_PREDICATE_TYPE, STATEMENT_PAYLOAD_TYPE, STATEMENT_TYPE } from './attest.js';
+import { attestationHash, ENGINE_PREDICATE_TYPE } from './attest.js';
 
 const DEFAULT_MAX_AGE_SECONDS = 300;
 const STATEMENT_LIMITS = { maxBytes: 64 * 1024, maxDepth: 16 };

@@ -1,5 +1,7 @@
 /** The container: write, read, verify and seek H4MK files. */
-export type { Block } from './block.js';
+export type { Block } from './read/block.js';
+export { MIN_CONTENT_KEY_BYTES, type MaskSpec, SALT_BYTES, blindOf } from './secrecy/block-secrets.js';
+export { KeyRing } from './secrecy/key-ring.js';
 export {
   type BlockInput,
   type ClosingOptions,
@@ -7,17 +9,35 @@ export {
   type RecordingOptions,
   type RecordingSummary,
   SAFETY_SCOPES,
+  type SecrecyOptions,
   type TokenInput,
-} from './builder.js';
-export { type Chunk, type ChunkInfo, type CoreChunk, isCoreChunk } from './chunk.js';
-export { ChunkStream, type StreamEnd } from './chunk-stream.js';
-export { type ByteFeed, createIterableFeed, createSourceFeed } from './feed.js';
-export type { Finding } from './findings.js';
+} from './write/builder.js';
+export {
+  CheckpointSigner,
+  type CheckpointSignerOptions,
+  addCosignature,
+  createCheckpointSigner,
+} from './sign/checkpoint-signer.js';
+export { type Chunk, type ChunkInfo, type CoreChunk, isCoreChunk } from './format/chunk.js';
+export { ChunkStream, type StreamEnd } from './source/chunk-stream.js';
+export { type ByteFeed, createIterableFeed, createSourceFeed } from './source/feed.js';
+export {
+  type ClipInput,
+  type ClipOptions,
+  type ClipPlan,
+  type ClipRequest,
+  type ClipSummary,
+  planClip,
+  writeClip,
+} from './slice/clip.js';
+export type { MissingSpan, PtsSpan } from './slice/clip-search.js';
+export type { Finding } from './check/findings.js';
+export { type SignedState, type SigningHistory, createMemoryHistory } from './sign/history-guard.js';
 export { type ByteSink, type ByteSource, type HashingSink, type HashingSource } from './io/io.js';
-export { MODE, type Mode, TAIL_STATE } from './layout.js';
-export { type LegacyLayout, fileForm } from './legacy-layout.js';
-export { LegacyMask } from './legacy-mask.js';
-export { LEGACY_ENGINE, type LegacyMeta } from './legacy-meta.js';
+export { MODE, type Mode, TAIL_STATE } from './format/layout.js';
+export { type LegacyLayout, fileForm } from './legacy/legacy-layout.js';
+export { LegacyMask } from './legacy/legacy-mask.js';
+export { LEGACY_ENGINE, type LegacyMeta } from './legacy/legacy-meta.js';
 export {
   type LegacyBlock,
   type LegacyContent,
@@ -25,38 +45,72 @@ export {
   type LegacyOpenOptions,
   type LegacyRange,
   LegacyReader,
-} from './legacy-reader.js';
-export { DEFAULT_LIMITS, type Limits } from './limits.js';
-export { type ClockInfo, type RecordingInfo, type SourceInfo, type TrackInfo, ZERO_UID, contentUid } from './meta.js';
-export { type SubtreePlace, verifyConsistency, verifyInclusion, verifySubtree } from './merkle-proof.js';
-export { type RangeProof, verifyRangeProof } from './range-proof.js';
-export { H4MKReader, type OpenOptions, type RecordRange } from './reader.js';
-export type { LocatedHead, RawRecord, StoredRecord } from './record-reader.js';
-export { type Recovery, type Resumption, assertResumable, readResumption, recoverRecording } from './recover.js';
-export { type Damage, type Loss, type RecoveryScan, scanRecording } from './recovery-scan.js';
-export type { RecoverOptions } from './recovery-walk.js';
+} from './legacy/legacy-reader.js';
+export { DEFAULT_LIMITS, type Limits } from './format/limits.js';
+export {
+  type ClockInfo,
+  type RecordingInfo,
+  type SourceInfo,
+  type TrackInfo,
+  ZERO_UID,
+  contentUid,
+} from './format/meta.js';
+export { type SubtreePlace, verifyConsistency, verifyInclusion, verifySubtree } from './tree/merkle-proof.js';
+export { type ProofBundle, encodeProof } from './proof/proof-bundle.js';
+export {
+  type CheckedRange,
+  type CheckedSeek,
+  type ProofCheckOptions,
+  type ShownRecord,
+  bytesOfRange,
+  verifyRangeAnswer,
+  verifySeekAnswer,
+} from './proof/proof-check.js';
+export { bundleOfSeek, proveRangeOfTrack, proveSeek } from './proof/proof-maker.js';
+export { type ProvenOptions, ProvenReader, type ProvenSeek, type UnjudgedOptions } from './proof/proven-reader.js';
+export type { ProvenCheckpoint } from './proof/signed-recording.js';
+export { type RangeProof, verifyRangeProof } from './tree/range-proof.js';
+export { H4MKReader, type OpenOptions, type RecordRange } from './read/reader.js';
+export type { LocatedHead, RawRecord, StoredRecord } from './read/record-reader.js';
+export {
+  type Recovery,
+  type Resumption,
+  assertResumable,
+  readResumption,
+  recoverRecording,
+} from './recover/recover.js';
+export { type Damage, type Loss, type RecoveryScan, scanRecording } from './recover/recovery-scan.js';
+export type { RecoverOptions } from './recover/recovery-walk.js';
 export {
   type Checkpoint,
   type ClosedCheckpoint,
   type IndexPoint,
   type IndexPointOptions,
+  type HideBlock,
   type RecordInput,
   type RecordReceipt,
   RecordWriter,
-} from './record-writer.js';
-export { type Run, type Salvage, type SalvageOptions, salvageRecording } from './salvage.js';
-export { type SeekEntry, SeekTable, findInSeekChunk } from './seek.js';
-export { type SlicePlan, SliceWriter } from './slice-writer.js';
-export type { Tail } from './tail.js';
-export { type TreeHashes, proveConsistency, proveInclusion, proveRange } from './tree-hashes.js';
-export { H4MKStreamReader, type StreamReadOptions } from './stream-reader.js';
-export { type BlockToken, type Tokn, type ToknHead, tokensOf } from './tokn.js';
-export type { TrackTotal } from './track-ledger.js';
-export type { Verified } from './verified.js';
+} from './write/record-writer.js';
+export { type Run, type Salvage, type SalvageOptions, salvageRecording } from './recover/salvage.js';
+export { type SeekEntry, SeekTable, findInSeekChunk } from './format/seek.js';
+export { DEFAULT_SIGN_EVERY, type SigningOptions } from './sign/signing-cadence.js';
+export { type SliceOpenOptions, type SlicePart, SliceReader, type SliceRange } from './slice/slice-reader.js';
+export { type SlicePlan, SliceWriter } from './slice/slice-writer.js';
+export type { Tail } from './format/tail.js';
+export { type TreeHashes, proveConsistency, proveInclusion, proveRange } from './tree/tree-hashes.js';
+export { H4MKStreamReader, type StreamReadOptions } from './read/stream-reader.js';
+export { type BlockToken, type Tokn, type ToknHead, tokensOf } from './format/tokn.js';
+export type { TrackTotal } from './format/track-ledger.js';
+export { type Acceptable, type PolicyFile, parsePolicy } from './trust/policy-file.js';
+export type { SeenCheckpoint } from './trust/seen.js';
+export type { StatementInfo } from './check/statement-check.js';
+export { type Cosigner, type NoteVerdict, type TrustPolicy, type TrustedKey, judgeNote } from './trust/trust.js';
+export type { TrustedCheckpoint, Verified } from './check/verified.js';
 export {
+  type CheckpointInfo,
   type VerificationReport,
   type VerificationState,
   type VerifyOptions,
   verifyContainer,
   verifyStream,
-} from './verify.js';
+} from './check/verify.js';

@@ -88,7 +88,7 @@ describe('the package', () => {
       for (const subpath of ${JSON.stringify(subpaths.map(([subpath]) => subpath))}) {
         names[subpath] = Object.keys(await import('${manifest.name}' + subpath.slice(1)));
       }
-      const hidden = await import('${manifest.name}/dist/container/tokn.js').catch((error) => error.code);
+      const hidden = await import('${manifest.name}/dist/container/format/tokn.js').catch((error) => error.code);
       console.log(JSON.stringify({ names, hidden }));`;
     const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
       cwd: root,

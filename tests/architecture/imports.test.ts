@@ -67,6 +67,6 @@ it('no module imports itself by a detour', () => {
   const known = new Set(modules);
   for (const [module, imports] of graph)
     for (const next of imports) expect(known.has(next), `${module}: ${next}`).toBe(true);
-  expect(graph.get('container/reader.ts')).toContain('container/tile-index.ts');
+  expect(graph.get('container/read/reader.ts')).toContain('container/read/tile-index.ts');
   expect(findCircle(graph)).toBeUndefined();
 });

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { H4MKReader } from '../../src/container/reader.js';
-import { verifyContainer } from '../../src/container/verify.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
+import { verifyContainer } from '../../src/container/check/verify.js';
 import { createCountingSource } from '../../src/storage/counting.js';
 import { createMemorySource } from '../../src/storage/memory.js';
 import { isH4Error } from '../../src/utils/error.js';

@@ -32,6 +32,7 @@ const WITHOUT_VECTOR: Readonly<Record<string, string>> = {
   H4_SIGN_MISSING: 'policy',
   H4_SIGN_UNTRUSTED: 'policy',
   H4_SIGN_QUORUM: 'policy',
+  H4_ENGINE_UNTRUSTED: 'policy',
   H4_VKEY: 'policy',
   H4_ROLLBACK: 'a follower',
   H4_EQUIVOCATION: 'a follower',

@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import type { CompressionEngine } from '../../src/compression/api/engine.js';
 import { storedEngine } from '../../src/compression/api/stored.js';
-import { type BlockInput, H4MKBuilder } from '../../src/container/builder.js';
-import { createSourceFeed } from '../../src/container/feed.js';
-import { createLimits } from '../../src/container/limits.js';
-import { H4MKReader } from '../../src/container/reader.js';
-import { verifyContainer } from '../../src/container/verify.js';
+import { type BlockInput, H4MKBuilder } from '../../src/container/write/builder.js';
+import { createSourceFeed } from '../../src/container/source/feed.js';
+import { createLimits } from '../../src/container/format/limits.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
+import { verifyContainer } from '../../src/container/check/verify.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 import { H4Error } from '../../src/utils/error.js';
 import { refusal } from '../utils/refusal.js';

@@ -4,15 +4,15 @@
  */
 import { describe, expect, it } from 'vitest';
 import { storedEngine } from '../../src/compression/api/stored.js';
-import { H4MKBuilder } from '../../src/container/builder.js';
-import type { Chunk } from '../../src/container/chunk.js';
-import { ChunkStream } from '../../src/container/chunk-stream.js';
-import { createSourceFeed } from '../../src/container/feed.js';
+import { H4MKBuilder } from '../../src/container/write/builder.js';
+import type { Chunk } from '../../src/container/format/chunk.js';
+import { ChunkStream } from '../../src/container/source/chunk-stream.js';
+import { createSourceFeed } from '../../src/container/source/feed.js';
 import type { ByteSource } from '../../src/container/io/io.js';
-import { HASH_BYTES, LOCATOR_BYTES, TILE_HEAD_BYTES, TILE_WIDTH } from '../../src/container/layout.js';
-import { DEFAULT_LIMITS } from '../../src/container/limits.js';
-import { H4MKReader } from '../../src/container/reader.js';
-import { findInSeekChunk } from '../../src/container/seek.js';
+import { HASH_BYTES, LOCATOR_BYTES, TILE_HEAD_BYTES, TILE_WIDTH } from '../../src/container/format/layout.js';
+import { DEFAULT_LIMITS } from '../../src/container/format/limits.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
+import { findInSeekChunk } from '../../src/container/format/seek.js';
 import { createCountingSource } from '../../src/storage/counting.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 import {

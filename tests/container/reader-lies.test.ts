@@ -3,14 +3,14 @@
  * code that speaks of the file. It never hands out other bytes, never reads beyond the file, never more than its limits.
  */
 import { describe, expect, test } from 'vitest';
-import type { Chunk } from '../../src/container/chunk.js';
-import type { Block } from '../../src/container/block.js';
-import { H4MKReader } from '../../src/container/reader.js';
-import type { LocatedHead } from '../../src/container/record-reader.js';
-import type { RecordInput } from '../../src/container/record-writer.js';
-import { parseTail } from '../../src/container/tail.js';
-import { Tile } from '../../src/container/tile.js';
-import { type ToknHead, parseTokn } from '../../src/container/tokn.js';
+import type { Chunk } from '../../src/container/format/chunk.js';
+import type { Block } from '../../src/container/read/block.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
+import type { LocatedHead } from '../../src/container/read/record-reader.js';
+import type { RecordInput } from '../../src/container/write/record-writer.js';
+import { parseTail } from '../../src/container/format/tail.js';
+import { Tile } from '../../src/container/format/tile.js';
+import { type ToknHead, parseTokn } from '../../src/container/format/tokn.js';
 import { createCountingSource } from '../../src/storage/counting.js';
 import { createMemorySource } from '../../src/storage/memory.js';
 import { H4Error } from '../../src/utils/error.js';

@@ -1,9 +1,9 @@
 /** Files that no crash leaves behind, but that somebody may hand to a recovery. */
 import { expect, test } from 'vitest';
-import { encodeChunk } from '../../src/container/chunk.js';
-import { recoverRecording } from '../../src/container/recover.js';
-import { scanRecording } from '../../src/container/recovery-scan.js';
-import { encodeTail, endsInTail, parseTail } from '../../src/container/tail.js';
+import { encodeChunk } from '../../src/container/format/chunk.js';
+import { recoverRecording } from '../../src/container/recover/recover.js';
+import { scanRecording } from '../../src/container/recover/recovery-scan.js';
+import { encodeTail, endsInTail, parseTail } from '../../src/container/format/tail.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 import { concatBytes, viewOf } from '../../src/utils/bytes.js';
 import { crc32 } from '../../src/utils/crc32.js';

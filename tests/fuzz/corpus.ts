@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { storedEngine } from '../../src/compression/api/stored.js';
 import type { CompressionEngine } from '../../src/compression/api/engine.js';
 import { GeometricReferenceCompressor } from '../../src/compression/reference.js';
-import { H4MKBuilder, type TokenInput } from '../../src/container/builder.js';
+import { H4MKBuilder, type TokenInput } from '../../src/container/write/builder.js';
 import { createMemorySink } from '../../src/storage/memory.js';
 import { legacy } from '../../tools/golden-vectors.js';
 import type { FileKit } from '../../tools/vector-kit.js';

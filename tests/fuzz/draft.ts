@@ -2,7 +2,7 @@
  * A file on its way to becoming a test case: bytes, or chunks that may be changed one by one. Taking it apart refuses
  * nothing, and putting it together gives the same bytes again as long as nobody has changed anything.
  */
-import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../src/container/layout.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../src/container/format/layout.js';
 import { concatBytes, viewOf } from '../../src/utils/bytes.js';
 import { crc32 } from '../../src/utils/crc32.js';
 

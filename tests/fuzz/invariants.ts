@@ -3,9 +3,9 @@
  * ours, a read outside of the file, more reads or memory than the file can justify.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Finding } from '../../src/container/findings.js';
+import type { Finding } from '../../src/container/check/findings.js';
 import type { ByteSource } from '../../src/container/io/io.js';
-import type { VerificationReport } from '../../src/container/verify.js';
+import type { VerificationReport } from '../../src/container/check/verify.js';
 import { ERROR_CODES, type ErrorCode } from '../../src/utils/error-codes.js';
 import { type H4Error, isH4Error } from '../../src/utils/error.js';
 import { type OracleRecord, chunksOf, hashOf, leafOf, recordsOf, rootOf } from './oracle.js';

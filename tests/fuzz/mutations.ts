@@ -2,7 +2,7 @@
  * What is done to a file: single bytes, numbers at places that matter, whole chunks, JSON, notes, runs. A mutation is a
  * function of a draft and its own random numbers, so that a case can be made again with some of its steps left out.
  */
-import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../src/container/layout.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../src/container/format/layout.js';
 import { concatBytes, viewOf } from '../../src/utils/bytes.js';
 import { type Draft, type Part, clone, encodePart, owned } from './draft.js';
 import { hasFields, mutateField, pickField } from './fields.js';

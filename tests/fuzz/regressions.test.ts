@@ -1,7 +1,7 @@
 /** Files that once broke an invariant, and their neighbours. Each is made from a sound one, and every target is run on it. */
 import { describe, expect, it } from 'vitest';
-import { encodeChunk } from '../../src/container/chunk.js';
-import { CHUNK_HEADER_BYTES } from '../../src/container/layout.js';
+import { encodeChunk } from '../../src/container/format/chunk.js';
+import { CHUNK_HEADER_BYTES } from '../../src/container/format/layout.js';
 import { concatBytes, viewOf } from '../../src/utils/bytes.js';
 import { block, endRecord, minimal, signed, slice, written } from '../../tools/golden-vectors.js';
 import { FileKit, type Piece, piece } from '../../tools/vector-kit.js';

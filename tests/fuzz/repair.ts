@@ -3,7 +3,7 @@
  * ones: checksums, then what TOKN says of its payload, then the order of records, then everything derived from them. It
  * refuses nothing: what it does not understand it leaves as it is.
  */
-import { encodeHeader } from '../../src/container/header.js';
+import { encodeHeader } from '../../src/container/format/header.js';
 import {
   CHUNK_HEADER_BYTES,
   HASH_BYTES,
@@ -11,11 +11,11 @@ import {
   MODE,
   TAIL_BYTES,
   TILE_LEVELS,
-} from '../../src/container/layout.js';
-import { MerkleFrontier, leafHash } from '../../src/container/merkle.js';
-import { SeekBuilder } from '../../src/container/seek.js';
-import { TileStack } from '../../src/container/tile.js';
-import { type Tokn, parseTokn } from '../../src/container/tokn.js';
+} from '../../src/container/format/layout.js';
+import { MerkleFrontier, leafHash } from '../../src/container/tree/merkle.js';
+import { SeekBuilder } from '../../src/container/format/seek.js';
+import { TileStack } from '../../src/container/format/tile.js';
+import { type Tokn, parseTokn } from '../../src/container/format/tokn.js';
 import { concatBytes, toBase64, toHex, utf8Encode, viewOf } from '../../src/utils/bytes.js';
 import { createSha256, sha256 } from '../../src/utils/sha256.js';
 import { writeU64 } from '../../src/utils/u64.js';

@@ -1,5 +1,5 @@
 /** Random access: whatever an index claims, only what a record committed to is handed out, and at bounded cost. */
-import { H4MKReader } from '../../src/container/reader.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
 import { Breach, WatchedSource, expectThat, refusedOr } from './invariants.js';
 import { type OracleRecord, chunksOf, decodeGeometric, recordAt } from './oracle.js';
 import { type Target, type Trial, engines } from './targets.js';

@@ -1,6 +1,6 @@
 /** Files from before the record format: what is handed out is what the blocks say, or an error is. */
 import { legacyEngine } from '../../src/compression/legacy.js';
-import { LegacyReader } from '../../src/container/legacy-reader.js';
+import { LegacyReader } from '../../src/container/legacy/legacy-reader.js';
 import { Breach, WatchedSource, expectThat, refusedOr } from './invariants.js';
 import { type OracleChunk, chunkAt, chunksOf, expandPairs, legacyUnmasked } from './oracle.js';
 import type { Target, Trial } from './targets.js';

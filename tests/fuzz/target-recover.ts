@@ -1,6 +1,6 @@
 /** Recovery: what is whole comes back and nothing else, and nothing is cut off that a later chunk says was there. */
-import { recoverRecording } from '../../src/container/recover.js';
-import { verifyContainer } from '../../src/container/verify.js';
+import { recoverRecording } from '../../src/container/recover/recover.js';
+import { verifyContainer } from '../../src/container/check/verify.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 import { Breach, WatchedSource, expectThat, refusedOr } from './invariants.js';
 import { chunkAt, chunksOf, leafOf, recordsOf } from './oracle.js';

@@ -1,8 +1,8 @@
 /** Going on behind what is whole: the result is a recording like one that was never interrupted, or going on is refused. */
-import { H4MKBuilder } from '../../src/container/builder.js';
-import { assertResumable, readResumption } from '../../src/container/recover.js';
-import { scanRecording } from '../../src/container/recovery-scan.js';
-import { verifyContainer } from '../../src/container/verify.js';
+import { H4MKBuilder } from '../../src/container/write/builder.js';
+import { assertResumable, readResumption } from '../../src/container/recover/recover.js';
+import { scanRecording } from '../../src/container/recover/recovery-scan.js';
+import { verifyContainer } from '../../src/container/check/verify.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 import { WatchedSource, expectThat, refusedOr } from './invariants.js';
 import { chunksOf, recordsOf } from './oracle.js';

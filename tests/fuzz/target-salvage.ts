@@ -1,6 +1,6 @@
 /** Salvage: a slice of whatever is whole around a damage, and nothing that was not in the file. */
-import { salvageRecording } from '../../src/container/salvage.js';
-import { verifyContainer } from '../../src/container/verify.js';
+import { salvageRecording } from '../../src/container/recover/salvage.js';
+import { verifyContainer } from '../../src/container/check/verify.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 import { WatchedSource, expectThat, refusedOr } from './invariants.js';
 import { chunksOf, recordsOf } from './oracle.js';

@@ -1,8 +1,8 @@
 /** The same bytes in pieces of any size: the check says the same, and the reader hands out the same records. */
 import { isDeepStrictEqual } from 'node:util';
-import type { ByteFeed } from '../../src/container/feed.js';
-import { H4MKStreamReader } from '../../src/container/stream-reader.js';
-import { type VerificationReport, verifyStream } from '../../src/container/verify.js';
+import type { ByteFeed } from '../../src/container/source/feed.js';
+import { H4MKStreamReader } from '../../src/container/read/stream-reader.js';
+import { type VerificationReport, verifyStream } from '../../src/container/check/verify.js';
 import { Breach, checkReport, describe, expectThat, refusedOr } from './invariants.js';
 import { chunksOf } from './oracle.js';
 import { checkBlock } from './target-indexed.js';

@@ -2,8 +2,8 @@
 import { GeometricReferenceCompressor } from '../../src/compression/reference.js';
 import { createEngineSet } from '../../src/compression/api/engine-set.js';
 import { storedEngine } from '../../src/compression/api/stored.js';
-import { type VerificationReport, verifyContainer } from '../../src/container/verify.js';
-import type { Limits } from '../../src/container/limits.js';
+import { type VerificationReport, verifyContainer } from '../../src/container/check/verify.js';
+import type { Limits } from '../../src/container/format/limits.js';
 import type { FuzzCase } from './case.js';
 import {
   Breach,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { H4MKReader } from '../../src/container/reader.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
 import { createCachedSource } from '../../src/storage/cached.js';
 import { createCountingSource } from '../../src/storage/counting.js';
 import { createMemorySource } from '../../src/storage/memory.js';

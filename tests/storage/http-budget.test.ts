@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ByteSource } from '../../src/container/io/io.js';
-import { H4MKReader } from '../../src/container/reader.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
 import { createCachedSource } from '../../src/storage/cached.js';
 import { type HttpSource, openHttpSource } from '../../src/storage/http-range.js';
 import { type TestServer, startServer } from '../support/http-server.js';

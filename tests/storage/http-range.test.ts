@@ -4,8 +4,8 @@
  */
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { H4MKReader } from '../../src/container/reader.js';
-import { verifyContainer } from '../../src/container/verify.js';
+import { H4MKReader } from '../../src/container/read/reader.js';
+import { verifyContainer } from '../../src/container/check/verify.js';
 import { type HttpSource, type HttpSourceOptions, openHttpSource } from '../../src/storage/http-range.js';
 import type { HttpFetch } from '../../src/storage/http/transport.js';
 import { createMemorySource } from '../../src/storage/memory.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
-import { encodeChunk } from '../../src/container/chunk.js';
-import { TAIL_CHUNK_BYTES as CONTAINER_TAIL_CHUNK_BYTES, TAIL_STATE } from '../../src/container/layout.js';
-import { encodeTail, parseTail, tailAtEnd } from '../../src/container/tail.js';
+import { encodeChunk } from '../../src/container/format/chunk.js';
+import { TAIL_CHUNK_BYTES as CONTAINER_TAIL_CHUNK_BYTES, TAIL_STATE } from '../../src/container/format/layout.js';
+import { encodeTail, parseTail, tailAtEnd } from '../../src/container/format/tail.js';
 import { TAIL_CHUNK_BYTES, isFinalTail, tailCopyOf } from '../../src/storage/tail-copy.js';
 import { H4Error } from '../../src/utils/error.js';
 import { chunkOf, closedRecording, interleaved, patched } from '../support/container.js';

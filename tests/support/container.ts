@@ -3,18 +3,18 @@
  * after one of them was changed: a test then breaks one rule and not five.
  */
 import { storedEngine } from '../../src/compression/api/stored.js';
-import { type Chunk, encodeChunk, endOf, parseChunkHeader } from '../../src/container/chunk.js';
-import { encodeHeader } from '../../src/container/header.js';
+import { type Chunk, encodeChunk, endOf, parseChunkHeader } from '../../src/container/format/chunk.js';
+import { encodeHeader } from '../../src/container/format/header.js';
 import type { ByteSink, ByteSource } from '../../src/container/io/io.js';
-import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TILE_LEVELS, isMediaMode } from '../../src/container/layout.js';
-import { MerkleFrontier, leafHash } from '../../src/container/merkle.js';
-import { type KeyEpoch, type TrackInfo, recordZeroJson } from '../../src/container/meta.js';
-import { type RecordInput, RecordWriter, type SignCheckpoint } from '../../src/container/record-writer.js';
-import { SeekBuilder } from '../../src/container/seek.js';
-import { encodeTail, parseTail } from '../../src/container/tail.js';
-import { Tile, TileStack } from '../../src/container/tile.js';
-import { type Tokn, type ToknHead, parseTokn } from '../../src/container/tokn.js';
-import type { TrackTotal } from '../../src/container/track-ledger.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TILE_LEVELS, isMediaMode } from '../../src/container/format/layout.js';
+import { MerkleFrontier, leafHash } from '../../src/container/tree/merkle.js';
+import { type KeyEpoch, type TrackInfo, recordZeroJson } from '../../src/container/format/meta.js';
+import { type RecordInput, RecordWriter, type SignCheckpoint } from '../../src/container/write/record-writer.js';
+import { SeekBuilder } from '../../src/container/format/seek.js';
+import { encodeTail, parseTail } from '../../src/container/format/tail.js';
+import { Tile, TileStack } from '../../src/container/format/tile.js';
+import { type Tokn, type ToknHead, parseTokn } from '../../src/container/format/tokn.js';
+import type { TrackTotal } from '../../src/container/format/track-ledger.js';
 import { createMemorySink } from '../../src/storage/memory.js';
 import { concatBytes } from '../../src/utils/bytes.js';
 import { canonicalJsonBytes } from '../../src/utils/canonical-json.js';

@@ -2,8 +2,8 @@
 import { compressRleDelta } from '../../src/compression/rle.js';
 import { concatBytes, utf8Encode, viewOf } from '../../src/utils/bytes.js';
 import { sha256 } from '../../src/utils/sha256.js';
-import { LegacyMask } from '../../src/container/legacy-mask.js';
-import { encodeHeader } from '../../src/container/header.js';
+import { LegacyMask } from '../../src/container/legacy/legacy-mask.js';
+import { encodeHeader } from '../../src/container/format/header.js';
 import { type Piece, assembled, chunkOf, chunksOf, patched } from './container.js';
 
 export const core = (bytes: Uint8Array): Piece => ({ tag: 'CORE', payload: bytes });

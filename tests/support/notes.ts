@@ -1,5 +1,5 @@
 /** Notes that are well-formed and signed by nobody: what a check without keys can tell is right about them. */
-import type { Checkpoint } from '../../src/container/record-writer.js';
+import type { Checkpoint } from '../../src/container/write/record-writer.js';
 import { toBase64, toHex, utf8Encode } from '../../src/utils/bytes.js';
 
 export const KEY_NAME = 'example.com/cam7';

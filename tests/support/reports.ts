@@ -1,6 +1,6 @@
 /** Checks of files in memory, and what they report. */
-import type { Limits } from '../../src/container/limits.js';
-import { type VerificationReport, verifyContainer } from '../../src/container/verify.js';
+import type { Limits } from '../../src/container/format/limits.js';
+import { type VerificationReport, verifyContainer } from '../../src/container/check/verify.js';
 import { createMemorySource } from '../../src/storage/memory.js';
 
 export const reportOf = (file: Uint8Array, limits: Partial<Limits> = {}): Promise<VerificationReport> =>

@@ -2,14 +2,14 @@
  * Takes a recording apart into what a writer is given (META, tokens, payloads, blinds, signatures, and which chunks stood
  * at an index point) and writes it again. A writer that follows the specification gives the same bytes (section 20).
  */
-import { type Chunk } from '../../src/container/chunk.js';
-import { ChunkStream } from '../../src/container/chunk-stream.js';
-import { createSourceFeed } from '../../src/container/feed.js';
-import { HEADER_BYTES, TILE_WIDTH, isMediaMode } from '../../src/container/layout.js';
-import { DEFAULT_LIMITS } from '../../src/container/limits.js';
-import { type RecordInput, RecordWriter } from '../../src/container/record-writer.js';
-import { Tile } from '../../src/container/tile.js';
-import { type Tokn, parseTokn, tokensOf } from '../../src/container/tokn.js';
+import { type Chunk } from '../../src/container/format/chunk.js';
+import { ChunkStream } from '../../src/container/source/chunk-stream.js';
+import { createSourceFeed } from '../../src/container/source/feed.js';
+import { HEADER_BYTES, TILE_WIDTH, isMediaMode } from '../../src/container/format/layout.js';
+import { DEFAULT_LIMITS } from '../../src/container/format/limits.js';
+import { type RecordInput, RecordWriter, type SignCheckpoint } from '../../src/container/write/record-writer.js';
+import { Tile } from '../../src/container/format/tile.js';
+import { type Tokn, parseTokn, tokensOf } from '../../src/container/format/tokn.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 
 /** What a writer is told, one step after the other. */
@@ -73,7 +73,10 @@ const seekTrackOf = (meta: Uint8Array): number => {
   return json.h4mk.seek_track;
 };
 
-export const writeAgain = async ({ seekTrack, steps }: TakenApart): Promise<Uint8Array> => {
+/** With `sign`, every SIGN is signed anew; without it, what was signed is copied. */
+export const writeAgain = async ({ seekTrack, steps }: TakenApart, sign?: SignCheckpoint): Promise<Uint8Array> => {
+  const signAs = (payload: Uint8Array | undefined): SignCheckpoint =>
+    payload === undefined || sign === undefined ? () => payload : sign;
   const sink = createMemorySink();
   const writer = new RecordWriter(sink, { seekTrack });
   for (const step of steps) {
@@ -82,10 +85,10 @@ export const writeAgain = async ({ seekTrack, steps }: TakenApart): Promise<Uint
         await writer.record(step.input);
         break;
       case 'index':
-        await writer.indexPoint({ tiles: step.tiles, sign: () => step.sign, tail: step.tail });
+        await writer.indexPoint({ tiles: step.tiles, sign: signAs(step.sign), tail: step.tail });
         break;
       case 'close':
-        await writer.close(() => step.sign);
+        await writer.close(signAs(step.sign));
         break;
     }
   }

@@ -2,12 +2,12 @@
  * Slices cut from a recording in memory, and the plain definitions of section 6 that they are proven with: slow, and
  * obviously right.
  */
-import type { Chunk } from '../../src/container/chunk.js';
-import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TAIL_STATE } from '../../src/container/layout.js';
-import { decompose, leafHash, nodeHash } from '../../src/container/merkle.js';
-import { type RangeProof, encodeProf } from '../../src/container/range-proof.js';
-import { type Tail, encodeTail } from '../../src/container/tail.js';
-import { parseTokn } from '../../src/container/tokn.js';
+import type { Chunk } from '../../src/container/format/chunk.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES, MODE, TAIL_STATE } from '../../src/container/format/layout.js';
+import { decompose, leafHash, nodeHash } from '../../src/container/tree/merkle.js';
+import { type RangeProof, encodeProf } from '../../src/container/tree/range-proof.js';
+import { type Tail, encodeTail } from '../../src/container/format/tail.js';
+import { parseTokn } from '../../src/container/format/tokn.js';
 import { sha256 } from '../../src/utils/sha256.js';
 import { type Piece, assembled, chunksOf } from './container.js';
 import { noteOf } from './notes.js';

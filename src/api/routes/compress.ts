@@ -3,7 +3,7 @@
  * read, and whoever does not read the answer is not read either. With `?format=raw` there is one block, held whole.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ZERO_UID } from '../../container/meta.js';
+import { ZERO_UID } from '../../container/format/meta.js';
 import { toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
 import { AnswerSink } from '../answer-sink.js';

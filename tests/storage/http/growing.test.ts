@@ -1,7 +1,7 @@
 /** A growing file behind a real server: what its sidecar says, and what there is without one. */
 import { afterEach, describe, expect, it, test } from 'vitest';
-import { encodeChunk } from '../../../src/container/chunk.js';
-import { encodeTail } from '../../../src/container/tail.js';
+import { encodeChunk } from '../../../src/container/format/chunk.js';
+import { encodeTail } from '../../../src/container/format/tail.js';
 import { FollowFeed, type GrowingBytes } from '../../../src/storage/follow.js';
 import { openGrowingUrl } from '../../../src/storage/http/growing.js';
 import type { HttpOptions } from '../../../src/storage/http/settings.js';

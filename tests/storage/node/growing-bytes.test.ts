@@ -1,8 +1,8 @@
 import { appendFile, mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, it, test } from 'vitest';
-import { encodeChunk } from '../../../src/container/chunk.js';
-import { encodeTail } from '../../../src/container/tail.js';
+import { encodeChunk } from '../../../src/container/format/chunk.js';
+import { encodeTail } from '../../../src/container/format/tail.js';
 import { FollowFeed, type GrowingBytes } from '../../../src/storage/follow.js';
 import { openGrowingBytes } from '../../../src/storage/node/growing-bytes.js';
 import { createLiveFileSink } from '../../../src/storage/node/live-file.js';

@@ -1,0 +1,58 @@
+/**
+ * What a policy asks for and a file does not have (spec/h4mk.md section 16). These are no faults of the file: they do not change
+ * its state, but a file with one of them is not accepted. What breaks a rule is not accepted anyway, so that a missing
+ * signature is not mentioned then; a contradiction to what was seen before always is.
+ */
+import type { Finding } from './findings.js';
+import type { CheckResult } from './format-check.js';
+import type { TrustPolicy } from '../trust/trust.js';
+
+/** Of the whole file, not of one chunk. */
+const WHOLE_FILE = 0;
+
+export const policyFindings = (
+  result: CheckResult | undefined,
+  isSound: boolean,
+  policy: TrustPolicy | undefined,
+): Finding[] => {
+  if (result === undefined || policy === undefined) return [];
+  const signature = isSound ? signatureFinding(result, policy) : undefined;
+  const engine = isSound ? engineFinding(result, policy) : undefined;
+  // The newest checkpoint may lie behind what could not be read: only a file that was read to its end can be an old copy.
+  const seen = result.seenFaults.filter(({ code }) => isSound || code !== 'H4_ROLLBACK');
+  return [signature, engine, ...seen].filter((finding) => finding !== undefined);
+};
+
+const signatureFinding = (
+  { newest, signatureCount, nearMiss, format }: CheckResult,
+  policy: TrustPolicy,
+): Finding | undefined => {
+  if (newest !== undefined) return undefined;
+  if (signatureCount === 0) {
+    const message =
+      format === 'legacy'
+        ? 'The policy requires a signature, and a legacy file cannot have one'
+        : 'The policy requires a signature, and the file has none';
+    return { code: 'H4_SIGN_MISSING', offset: WHOLE_FILE, message };
+  }
+  if (nearMiss?.lacks === 'quorum') {
+    const message = `A trusted key has signed, but the policy requires ${policy.quorum ?? 0} witnesses as well`;
+    return { code: 'H4_SIGN_QUORUM', offset: nearMiss.offset, message };
+  }
+  const { threshold = 1 } = policy;
+  const wanted = threshold > 1 ? `${threshold} keys that the policy trusts` : 'a key that the policy trusts';
+  const message = `None of the ${signatureCount} signatures is by ${wanted}, in force and over these records`;
+  return { code: 'H4_SIGN_UNTRUSTED', offset: nearMiss?.offset ?? WHOLE_FILE, message };
+};
+
+/** Which engine made the blocks is what the signer says in record 0. */
+const engineFinding = ({ metas }: CheckResult, { engines }: TrustPolicy): Finding | undefined => {
+  const named = metas?.info?.compression;
+  if (engines === undefined || named === undefined) return undefined;
+  const isListed = engines.some(
+    ({ engineId, fingerprint }) => engineId === named.engine_id && fingerprint === named.fingerprint,
+  );
+  if (isListed) return undefined;
+  const message = `The recording names the engine ${named.engine_id} with fingerprint ${named.fingerprint}, and the policy does not list it`;
+  return { code: 'H4_ENGINE_UNTRUSTED', offset: WHOLE_FILE, message };
+};

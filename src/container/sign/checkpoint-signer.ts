@@ -1,0 +1,129 @@
+/**
+ * Signs checkpoints of one recording (spec/h4mk.md section 8): the payloads of SIGN. A signature that would tell another history than
+ * the key has told before is refused: see `HistoryGuard`.
+ */
+import { equalBytes, toHex } from '../../utils/bytes.js';
+import { H4Error } from '../../utils/error.js';
+import type { NoteSigner } from '../../utils/note-signer.js';
+import { type SigningKey, cosign } from '../../utils/signing-key.js';
+import { isKeyName } from '../../utils/verification-key.js';
+import { HistoryGuard, type SignedState, type SigningHistory, createMemoryHistory } from './history-guard.js';
+import { checkpointText, encodeNote, parseNote } from '../format/note.js';
+import type { Checkpoint, SignCheckpoint } from '../write/record-writer.js';
+
+export interface CheckpointSignerOptions {
+  readonly signer: NoteSigner;
+  /** Default: one in memory, which knows of no other recording. */
+  readonly history?: SigningHistory;
+  /**
+   * Whether nobody gets to see any of the output unless all of it was written. Then checkpoints smaller than the one signed before
+   * may be signed on the way to it: the same input gives the same bytes again. Default false.
+   */
+  readonly isPublishedWhole?: boolean;
+}
+
+/** H4_SIGNING_KEY for a key that signs something else than checkpoints. */
+export const createCheckpointSigner = (options: CheckpointSignerOptions): CheckpointSigner =>
+  new CheckpointSigner(options);
+
+/** Signs one recording: make another one for the next. */
+export class CheckpointSigner {
+  readonly #signer: NoteSigner;
+  readonly #history: SigningHistory;
+  readonly #isPublishedWhole: boolean;
+  #recording: { readonly fileId: Uint8Array; readonly origin: string; readonly guard: HistoryGuard } | undefined;
+  #count = 0;
+
+  constructor({ signer, history = createMemoryHistory(), isPublishedWhole = false }: CheckpointSignerOptions) {
+    assertSignsCheckpoints(signer);
+    this.#signer = signer;
+    this.#history = history;
+    this.#isPublishedWhole = isPublishedWhole;
+  }
+
+  get name(): string {
+    return this.#signer.name;
+  }
+
+  /** 8 lowercase hex digits. */
+  get keyId(): string {
+    return this.#signer.keyId;
+  }
+
+  /** Checkpoints signed here. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** What the key had signed of this recording when the history was last asked. */
+  get latest(): SignedState | undefined {
+    return this.#recording?.guard.latest;
+  }
+
+  /** Call it when record 0 is known, before any further record is reported. Asks what has been signed of this recording. */
+  async begin(fileId: Uint8Array): Promise<void> {
+    await this.#of(fileId).guard.begin();
+  }
+
+  /** See `HistoryGuard`. */
+  passed(size: number, root: () => Uint8Array): void {
+    this.#recording?.guard.passed(size, root);
+  }
+
+  /** The payload of a SIGN for this checkpoint. Refuses with H4_EQUIVOCATION, or as history and signer do. */
+  readonly sign: SignCheckpoint = (checkpoint) => this.#sign(checkpoint, { isLast: false });
+
+  /** The same for the last checkpoint of the recording, before it is published: it must not be behind what was signed before. */
+  readonly signLast: SignCheckpoint = (checkpoint) => this.#sign(checkpoint, { isLast: true });
+
+  async #sign({ size, root, fileId }: Checkpoint, options: { readonly isLast: boolean }): Promise<Uint8Array> {
+    const { guard, origin } = this.#of(fileId);
+    await guard.claim({ size, root }, options);
+    const { name, keyId } = this.#signer;
+    const text = checkpointText(origin, size, root);
+    const note = encodeNote(text, [{ name, keyId, signature: await this.#signer.sign(text) }]);
+    this.#count++;
+    return note;
+  }
+
+  #of(fileId: Uint8Array): { readonly origin: string; readonly guard: HistoryGuard } {
+    if (this.#recording !== undefined && !equalBytes(this.#recording.fileId, fileId)) {
+      throw new H4Error('H4_STATE', 'A checkpoint signer signs one recording: make another one for the next');
+    }
+    if (this.#recording === undefined) {
+      const { name: signer } = this.#signer;
+      const origin = `${signer}/${toHex(fileId)}`;
+      const [history, isPublishedWhole] = [this.#history, this.#isPublishedWhole];
+      const guard = new HistoryGuard({ history, origin, signer, isPublishedWhole });
+      this.#recording = { fileId: fileId.slice(), origin, guard };
+    }
+    return this.#recording;
+  }
+}
+
+const STATEMENTS = '/statements';
+
+const assertSignsCheckpoints = (signer: NoteSigner): void => {
+  const { name, keyId } = signer;
+  const why =
+    'type' in signer && signer.type === 'witness'
+      ? 'the key of a witness cosigns what others have signed'
+      : name.endsWith(STATEMENTS)
+        ? 'a key for statements signs statements; use the key that it was derived from'
+        : isKeyName(name) && /^[0-9a-f]{8}$/.test(keyId)
+          ? undefined
+          : 'its name or its key ID could not stand in a note';
+  if (why === undefined) return;
+  throw new H4Error('H4_SIGNING_KEY', `Cannot sign checkpoints with ${JSON.stringify(name)}: ${why}`);
+};
+
+/**
+ * The note in `payload` with the cosignature of a witness that sees it at `time`, in seconds since 1970: the payload of a later
+ * SIGN. An earlier cosignature of the same witness is left out. Whether the witness may cosign it is for the caller to know.
+ */
+export const addCosignature = (payload: Uint8Array, witness: SigningKey, time: number): Uint8Array => {
+  const { text, signatures } = parseNote(payload);
+  const { name, keyId } = witness;
+  const others = signatures.filter((line) => line.name !== name || line.keyId !== keyId);
+  return encodeNote(text, [...others, { name, keyId, signature: cosign(witness, time, text) }]);
+};

@@ -1,0 +1,68 @@
+/**
+ * Signatures that come when a recording has been written: of another key, or of a witness (spec/h4mk.md sections 2 and 8). They stand
+ * behind everything else, in a SIGN and a TAIL; no byte that is there already changes.
+ */
+import { encodeChunk } from '../format/chunk.js';
+import type { ByteSink, ByteSource } from '../io/io.js';
+import { HEADER_BYTES, TAIL_CHUNK_BYTES, TAIL_STATE } from '../format/layout.js';
+import type { Limits } from '../format/limits.js';
+import type { Resumption } from '../recover/recover.js';
+import { RecordWriter } from '../write/record-writer.js';
+import { type StoredSign, readSign } from '../read/sign-reader.js';
+import { encodeTail, tailAtEnd } from '../format/tail.js';
+
+/**
+ * Appends `note` to a recording that has been read as a whole: `sink` holds it, or stands for it, and takes what follows. Resolves to
+ * the TAIL chunk that stands last then. A live recording gets an index point if it does not end in one.
+ */
+export const appendSignature = async (
+  sink: ByteSink,
+  { state, hash, metas, isIndexed, isClosed }: Resumption,
+  note: Uint8Array,
+): Promise<Uint8Array> => {
+  if (!isClosed) {
+    const writer = new RecordWriter(sink, { seekTrack: metas.info?.seekTrack ?? 0, resume: { state, hash } });
+    const { tailChunk } = await writer.indexPoint({ tiles: !isIndexed, sign: () => note });
+    return tailChunk ?? new Uint8Array(0);
+  }
+  const { offset, tree, meta, close, tail: prev, tileOffsets: tiles } = state;
+  const sign = encodeChunk('SIGN', note);
+  const self = offset + sign.length;
+  const links = { meta, seek: close.seek, veri: close.veri, sign: offset, prev, tiles };
+  const tailChunk = encodeChunk(
+    'TAIL',
+    encodeTail({ self, state: TAIL_STATE.final, records: tree.size, root: tree.root(), ...links }),
+  );
+  await sink.write(sign);
+  await sink.write(tailChunk);
+  return tailChunk;
+};
+
+/**
+ * The notes of the largest checkpoint of a recording that has been checked, the newest first: those that TAILs name. At most `limits`
+ * allows for one file.
+ */
+export const newestNotes = async (
+  source: ByteSource,
+  { state }: Pick<Resumption, 'state'>,
+  limits: Limits,
+  signal?: AbortSignal,
+): Promise<StoredSign[]> => {
+  const notes = new Map<number, StoredSign>();
+  let newest = 0;
+  for (let [sign, tail] = [state.sign, state.tail]; notes.size < limits.maxNotes;) {
+    if (sign > 0 && !notes.has(sign)) {
+      const stored = await readSign(source, sign, limits, signal);
+      newest = Math.max(newest, stored.note.size);
+      if (stored.note.size < newest) break;
+      notes.set(sign, stored);
+    }
+    if (tail < HEADER_BYTES) break;
+    const end = tail + TAIL_CHUNK_BYTES;
+    const named = tailAtEnd(await source.read(tail, end, signal), end);
+    // Each names an earlier one: there is an end to it.
+    if (named === undefined || named.prev >= tail) break;
+    [sign, tail] = [named.sign, named.prev];
+  }
+  return [...notes.values()].filter(({ note }) => note.size === newest);
+};

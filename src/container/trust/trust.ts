@@ -1,0 +1,195 @@
+/**
+ * Whom a check believes (spec/h4mk.md sections 8, 16 and 21). A policy is chosen before a file is looked at: a policy made from
+ * what a file holds would be made by whoever wrote it.
+ *
+ * `judgeNote` is the one place where a checkpoint becomes trusted. It says who has signed the text of a note; that size, root
+ * and file are right is for the caller, who has the tree.
+ */
+import { toHex } from '../../utils/bytes.js';
+import { H4Error } from '../../utils/error.js';
+import {
+  type Ed25519VerificationKey,
+  type P256VerificationKey,
+  type VerificationKey,
+  type WitnessVerificationKey,
+  keyReference,
+  verifyCosignature,
+  verifySignature,
+} from '../../utils/verification-key.js';
+import type { Note, NoteSignature } from '../format/note.js';
+
+/** Times are seconds since 1970, UTC. */
+export interface TrustedKey {
+  readonly key: Ed25519VerificationKey | P256VerificationKey;
+  /** The key counts from then on, and until then. */
+  readonly notBefore?: number;
+  readonly notAfter?: number;
+  /** From then on anybody may hold the key: what it signed counts only where witnesses saw it before. */
+  readonly revokedAt?: number;
+}
+
+export interface TrustPolicy {
+  readonly keys: readonly TrustedKey[];
+  /** How many of the keys must have signed a checkpoint, among them one with the name of its origin. Default 1. */
+  readonly threshold?: number;
+  readonly witnesses?: readonly WitnessVerificationKey[];
+  /** How many of the witnesses must have cosigned it. Default 0. */
+  readonly quorum?: number;
+  /** How old the cosignatures may be that count for the quorum. */
+  readonly maxAgeSeconds?: number;
+  /** The only engines that may have made the blocks. Default: any. */
+  readonly engines?: readonly { readonly engineId: string; readonly fingerprint: string }[];
+  /** Keys that may sign statements about a recording, such as that records were redacted. */
+  readonly statementKeys?: readonly VerificationKey[];
+}
+
+/** A witness that has seen a checkpoint. */
+export interface Cosigner {
+  readonly name: string;
+  /** When, as it says: seconds since 1970. */
+  readonly time: number;
+}
+
+export interface NoteVerdict {
+  /** Names of the keys of the policy that have signed and count, none twice. */
+  readonly verified: readonly string[];
+  /** Witnesses of the policy that have cosigned, whether or not their time counts. */
+  readonly cosigners: readonly Cosigner[];
+  /** What the policy asks for and this note lacks; undefined if it lacks nothing. */
+  readonly lacks: 'signature' | 'quorum' | undefined;
+}
+
+/**
+ * Refuses a policy that cannot mean what it says: H4_PARAM for a threshold or a quorum that is no number, or that no file could
+ * ever meet, H4_VKEY for a key of a type that cannot sign what it is listed for.
+ */
+export const assertPolicy = (policy: TrustPolicy): void => {
+  const { keys, threshold = 1, witnesses = [], quorum = 0, maxAgeSeconds, statementKeys = [] } = policy;
+  assertCount('threshold', threshold, 1, distinct(keys.map(({ key }) => key)).length, 'keys');
+  assertCount('quorum', quorum, 0, distinct(witnesses).length, 'witnesses');
+  if (maxAgeSeconds !== undefined && !(maxAgeSeconds >= 0)) {
+    throw new H4Error('H4_PARAM', `Cannot use a policy whose maximum age is ${maxAgeSeconds} seconds`);
+  }
+  for (const { key } of keys) assertType(key, ['ed25519', 'p256'], 'checkpoints');
+  for (const key of witnesses) assertType(key, ['witness'], 'what it has seen');
+  for (const key of statementKeys) assertType(key, ['ed25519', 'p256'], 'statements');
+};
+
+const assertCount = (what: string, count: number, least: number, most: number, of: string): void => {
+  if (Number.isSafeInteger(count) && count >= least && count <= most) return;
+  throw new H4Error(
+    'H4_PARAM',
+    `Cannot use a policy with a ${what} of ${count}: it has ${most} different ${of}, and at least ${least} is needed`,
+  );
+};
+
+const assertType = (key: VerificationKey, types: readonly VerificationKey['type'][], what: string): void => {
+  if (types.includes(key.type)) return;
+  throw new H4Error('H4_VKEY', `Cannot believe ${keyReference(key)} about ${what}: it is a key of type ${key.type}`);
+};
+
+/** Whoever holds one secret is one signer, under however many names. */
+const distinct = <Key extends VerificationKey>(keys: readonly Key[]): Key[] => [
+  ...new Map(keys.map((key) => [toHex(key.publicKey), key])).values(),
+];
+
+/**
+ * Judges a note under `policy` at the moment `now`, in seconds since 1970; where that is unknown, what depends on it does not
+ * count. H4_SIGN_BAD if a signature in the name of a key of the policy does not verify.
+ */
+export const judgeNote = (note: Note, policy: TrustPolicy, now: number | undefined): NoteVerdict => {
+  const { threshold = 1, quorum = 0, maxAgeSeconds } = policy;
+  const witnessed = witnessesOf(note, policy.witnesses ?? []);
+  const isFresh = ({ latest }: Witnessed): boolean =>
+    maxAgeSeconds === undefined || (now !== undefined && latest >= now - maxAgeSeconds);
+  const hasQuorum = distinct(witnessed.filter(isFresh).map(({ key }) => key)).length >= quorum;
+  // Witnesses fix a moment by which the signature existed; without them it may be as late as now.
+  const seen = hasQuorum && quorum > 0 ? momentOf(witnessed, quorum) : undefined;
+  const counted = signersOf(note, policy.keys).filter((trusted) => isInForce(trusted, seen, now));
+  const names = [...new Set(counted.map(({ key }) => key.name))];
+  const signers = distinct(counted.map(({ key }) => key)).length;
+  const isSigned = signers >= Math.max(1, threshold) && names.includes(note.origin.name);
+  return {
+    verified: names,
+    cosigners: witnessed.map(({ key, latest }) => ({ name: key.name, time: latest })),
+    lacks: !isSigned ? 'signature' : hasQuorum ? undefined : 'quorum',
+  };
+};
+
+/** The keys among `keys` that have signed the text of the note. */
+const signersOf = (note: Note, keys: readonly TrustedKey[]): TrustedKey[] => {
+  const verifying = linesBy(
+    note,
+    keys.map(({ key }) => key),
+    (key, { signature }) => (verifySignature(key, note.text, signature) ? true : undefined),
+  );
+  return keys.filter(({ key }) => verifying.has(key));
+};
+
+/** A witness that has cosigned, and the first and the last moment at which it says to have seen the checkpoint. */
+interface Witnessed {
+  readonly key: WitnessVerificationKey;
+  readonly earliest: number;
+  readonly latest: number;
+}
+
+const witnessesOf = (note: Note, witnesses: readonly WitnessVerificationKey[]): Witnessed[] => {
+  const times = linesBy(note, witnesses, (key, { signature }) => verifyCosignature(key, note.text, signature));
+  return [...times].map(([key, of]) => ({ key, earliest: Math.min(...of), latest: Math.max(...of) }));
+};
+
+/**
+ * What the lines of the note yield, for each key that one of them is by. A line that selects keys, and is by none of them, is
+ * bad; name and key ID only select, and two keys may have both in common. A line that repeats another is not verified again:
+ * whoever writes the file could make that take any time.
+ */
+const linesBy = <Key extends VerificationKey, Yield>(
+  note: Note,
+  keys: readonly Key[],
+  verify: (key: Key, line: NoteSignature) => Yield | undefined,
+): Map<Key, Yield[]> => {
+  const found = new Map<Key, Yield[]>();
+  const known = new Set<string>();
+  for (const line of note.signatures) {
+    const selected = keys.filter((key) => key.name === line.name && key.keyId === line.keyId);
+    const [first] = selected;
+    if (first === undefined) continue;
+    const text = `${line.name}+${line.keyId}+${toHex(line.signature)}`;
+    if (known.has(text)) continue;
+    known.add(text);
+    let isBy = false;
+    for (const key of selected) {
+      const yielded = verify(key, line);
+      if (yielded === undefined) continue;
+      isBy = true;
+      found.set(key, [...(found.get(key) ?? []), yielded]);
+    }
+    if (!isBy) throw new H4Error('H4_SIGN_BAD', `The signature by ${keyReference(first)} does not verify`);
+  }
+  return found;
+};
+
+/**
+ * The earliest moment by which `quorum` witnesses had seen the note; undefined where fewer of them name one. The time 0 is
+ * none: a witness without a clock must not make a signature older than every revocation.
+ */
+const momentOf = (witnessed: readonly Witnessed[], quorum: number): number | undefined => {
+  const first = new Map<string, number>();
+  for (const { key, earliest } of witnessed) {
+    const name = toHex(key.publicKey);
+    if (earliest > 0) first.set(name, Math.min(earliest, first.get(name) ?? Infinity));
+  }
+  return [...first.values()].sort((a, b) => a - b)[quorum - 1];
+};
+
+const isInForce = (
+  { notBefore, notAfter, revokedAt }: TrustedKey,
+  seen: number | undefined,
+  now: number | undefined,
+): boolean => {
+  const moment = seen ?? now;
+  if (notBefore !== undefined && (moment === undefined || moment < notBefore)) return false;
+  if (notAfter !== undefined && (moment === undefined || moment > notAfter)) return false;
+  // A thief can sign at any time and name any time: only witnesses can tell that it was before.
+  return revokedAt === undefined || (seen !== undefined && seen < revokedAt);
+};
