@@ -38,6 +38,11 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   H4_RANGE_REDACTED: 'Redacted content is gone for good. --from and --to extract what lies around it.',
   H4_EXISTS: 'Choose another name, or overwrite with --force.',
   H4_SIGN_MISSING: 'Ask whoever made the recording for a signed copy.',
+  H4_SIGN_QUORUM:
+    'Get a copy with the cosignatures of the witnesses, or ask whoever wrote the policy whether it asks for too much.',
+  H4_EQUIVOCATION: 'Keep both copies, and rely on neither before whoever holds the key has explained them.',
+  H4_POLICY: 'Nothing was checked. Correct the policy, or ask whoever wrote it for the right one.',
+  H4_VKEY: 'Copy the key again from KEY.pub, or ask whoever holds it for its public half.',
   H4_SIGN_UNTRUSTED: 'Check that you have the right public key of whoever made the recording.',
   H4_LEGACY_ENCRYPTED: 'Nobody can decrypt such a file: its writer did not store what decryption needs.',
 };

@@ -3,9 +3,9 @@
  * integers only, so that it has the same bytes everywhere.
  */
 import { GeometricReferenceCompressor } from '../compression/reference.js';
-import { H4MKBuilder, type RecordingSummary } from '../container/builder.js';
+import { H4MKBuilder, type RecordingSummary } from '../container/write/builder.js';
 import type { ByteSink } from '../container/io/io.js';
-import type { TrackInfo } from '../container/meta.js';
+import type { TrackInfo } from '../container/format/meta.js';
 
 const FPS = 25;
 const SECONDS = 6;

@@ -110,6 +110,11 @@ export function ptsAt(micros: number, scale: TimeScale): number {
   return Number(floorDivide(beyond - 1n, BigInt(num) * 1_000_000n)) + scale.shift;
 }
 
+/** The first PTS whose original time is not before `micros`. */
+export function firstPtsAt(micros: number, scale: TimeScale): number {
+  return ptsAt(micros - 1, scale) + 1;
+}
+
 function floorDivide(a: bigint, b: bigint): bigint {
   return a >= 0n || a % b === 0n ? a / b : a / b - 1n;
 }

@@ -59,7 +59,10 @@ export function failureOf(thrown: unknown, signal: AbortSignal, command: string,
   }
   if (thrown instanceof CommanderError) return usageFailure(thrown, command, verb);
   if (isH4Error(thrown)) {
-    const next = nextStepFor(thrown.code, command, { isLegacy: thrown.detail['form'] === 'legacy' });
+    // Advice is about files that somebody gives one; what a key refuses to sign is one's own, and the message says what to do.
+    const isOwn = thrown.code === 'H4_EQUIVOCATION' && 'signed_size' in thrown.detail;
+    const isLegacy = thrown.detail['form'] === 'legacy';
+    const next = isOwn ? undefined : nextStepFor(thrown.code, command, { isLegacy });
     const hasDetail = Object.keys(thrown.detail).length > 0;
     return {
       code: thrown.code,

@@ -4,12 +4,13 @@
  * track with what the recording says about it. What does not agree is never committed.
  */
 import type { ByteSink } from '../container/io/io.js';
-import type { H4MKReader } from '../container/reader.js';
-import type { LocatedHead } from '../container/record-reader.js';
+import { isHiddenMode } from '../container/format/layout.js';
+import type { H4MKReader } from '../container/read/reader.js';
+import type { LocatedHead } from '../container/read/record-reader.js';
 import { fromHex, equalBytes } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import { createSha256 } from '../utils/sha256.js';
-import { type TimeScale, ptsAt } from './durations.js';
+import { firstPtsAt, ptsAt } from './durations.js';
 import { spanOf } from './inspect/summary.js';
 
 export interface ExtractionRequest {
@@ -34,6 +35,8 @@ export interface Extraction {
 export interface Extracted {
   readonly bytes: number;
   readonly blocks: number;
+  /** How many of them were masked or encrypted. */
+  readonly hiddenBlocks?: number;
   readonly sha256: Uint8Array;
   readonly startPts: number | undefined;
   readonly endPts: number | undefined;
@@ -62,11 +65,6 @@ export async function planExtraction(
     startByte,
     bytes: Math.max(0, endByte - startByte),
   };
-}
-
-/** The first PTS whose original time is not before `micros`. */
-function firstPtsAt(micros: number, scale: TimeScale): number {
-  return ptsAt(micros - 1, scale) + 1;
 }
 
 async function seekAt(
@@ -120,7 +118,7 @@ type Copied = Omit<Extracted, 'matchesSource'>;
 async function copyBlocks(reader: H4MKReader, plan: Extraction, sink: ByteSink, run: ExtractRun): Promise<Copied> {
   const { track, first, end } = plan;
   const hash = createSha256();
-  let [bytes, blocks] = [0, 0];
+  let [bytes, blocks, hiddenBlocks] = [0, 0, 0];
   let next = plan.startByte;
   let [startPts, endPts] = [Infinity, 0];
   for await (const block of reader.blocks({ track, from: first, to: end }, run.signal)) {
@@ -137,12 +135,14 @@ async function copyBlocks(reader: H4MKReader, plan: Extraction, sink: ByteSink, 
     await sink.write(block.bytes);
     bytes += block.bytes.length;
     blocks++;
+    if (isHiddenMode(tokn.mode)) hiddenBlocks++;
     run.onProgress(bytes);
   }
   const isEmpty = blocks === 0;
   return {
     bytes,
     blocks,
+    hiddenBlocks,
     sha256: hash.digest(),
     startPts: isEmpty ? undefined : startPts,
     endPts: isEmpty ? undefined : endPts,

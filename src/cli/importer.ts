@@ -4,16 +4,20 @@
  * piece of input.
  */
 import type { CompressionEngine, EngineInfo } from '../compression/api/engine.js';
-import { H4MKBuilder, type RecordingSummary } from '../container/builder.js';
+import type { MaskSpec } from '../container/secrecy/block-secrets.js';
+import { H4MKBuilder, type RecordingSummary } from '../container/write/builder.js';
 import type { ByteSink } from '../container/io/io.js';
-import type { SourceInfo, TrackInfo } from '../container/meta.js';
+import type { SourceInfo, TrackInfo } from '../container/format/meta.js';
+import { DEFAULT_SIGN_EVERY, type SigningOptions } from '../container/sign/signing-cadence.js';
 import type { FrameRate } from '../tokenizers/frame-clock.js';
 import { VideoTransportTokenizer } from '../tokenizers/video-transport.js';
 import { equalBytes, toHex } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import type { JsonObject } from '../utils/json-value.js';
-import { createSha256 } from '../utils/sha256.js';
+import { createSha256, sha256 } from '../utils/sha256.js';
 import type { MediaInput } from './media-input.js';
+import { secrecyParameters } from './secrecy-options.js';
+import { type SignedBy, signedBy } from './signer.js';
 import { VERSION } from './version.js';
 
 export interface ImportPlan {
@@ -22,6 +26,11 @@ export interface ImportPlan {
   readonly gop: number;
   readonly fpsHint: FrameRate;
   readonly mediaType: string;
+  /** Absent: everybody can read what is written. */
+  readonly secrecy?: MaskSpec;
+  /** Absent: what is redacted later may be guessed. */
+  readonly blindSeed?: Uint8Array;
+  readonly signing?: SigningOptions;
 }
 
 export interface ImportOptions extends ImportPlan {
@@ -36,6 +45,8 @@ export interface ImportResult extends RecordingSummary {
   readonly uid: string;
   readonly engine: EngineInfo;
   readonly source: SourceInfo;
+  readonly hidden?: MaskSpec['mode'];
+  readonly signed?: SignedBy;
 }
 
 const TRACK = 0;
@@ -54,16 +65,29 @@ export function exportParameters(plan: ImportPlan, name: string | undefined): Js
     importer: 'opaque',
     media_type: plan.mediaType,
     name: name ?? null,
+    ...(plan.secrecy === undefined ? {} : { secrecy: secrecyParameters(plan.secrecy) }),
+    ...(plan.blindSeed === undefined ? {} : { blind_seed_sha256: toHex(sha256(plan.blindSeed)) }),
+    ...(plan.signing === undefined ? {} : signingParameters(plan.signing)),
     writer: `harmony4/${VERSION}`,
   };
 }
 
+/** Not in the records, but in the file: who signs the same at other places makes another recording of it. */
+function signingParameters({ signer, every = DEFAULT_SIGN_EVERY }: SigningOptions): JsonObject {
+  return { sign_every: every, signer: signer.name };
+}
+
 /** Writes `input` as a recording into `sink` and commits it. Aborting a sink after a failure is up to its owner. */
 export async function importOpaque(input: MediaInput, sink: ByteSink, options: ImportOptions): Promise<ImportResult> {
-  const { engine, blockSize, gop, fpsHint, uid, signal, onProgress } = options;
+  const { engine, blockSize, gop, fpsHint, uid, signal, onProgress, signing, secrecy, blindSeed } = options;
   const tokenizer = new VideoTransportTokenizer({ blockSize, gop, fpsHint });
   const track: TrackInfo = { id: TRACK, kind: 'opaque', ...tokenizer.metadata() };
-  const builder = await H4MKBuilder.create(sink, { engine, tracks: [track], uid });
+  const builder = await H4MKBuilder.create(sink, {
+    ...{ engine, tracks: [track], uid },
+    ...(signing === undefined ? {} : { signing }),
+    ...(secrecy === undefined ? {} : { secrecy }),
+    ...(blindSeed === undefined ? {} : { blindSeed }),
+  });
   const hash = createSha256();
   let bytes = 0;
   for await (const block of tokenizer.encode(input.pieces())) {
@@ -80,10 +104,15 @@ export async function importOpaque(input: MediaInput, sink: ByteSink, options: I
   const source: SourceInfo = {
     ...(input.name === undefined ? {} : { name: input.name }),
     bytes,
-    sha256: toHex(digest),
+    // Everybody reads META: with the hash of what is hidden, or redacted later, whoever guesses it would know that the guess
+    // is right.
+    ...(secrecy === undefined && blindSeed === undefined ? { sha256: toHex(digest) } : {}),
     media_type: options.mediaType,
   };
-  return { ...(await builder.close({ source })), uid, engine: engine.info(), source };
+  const summary = await builder.close({ source });
+  const signed = signing === undefined ? {} : { signed: signedBy(signing.signer) };
+  const hidden = secrecy === undefined ? {} : { hidden: secrecy.mode };
+  return { ...summary, uid, engine: engine.info(), source, ...hidden, ...signed };
 }
 
 /** The uid was made from the first read, and name and hash are of one file: what has changed meanwhile is refused. */

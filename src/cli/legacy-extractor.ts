@@ -3,8 +3,8 @@
  * which finds accidents and nothing else; what a file without records once contained, nobody can prove.
  */
 import type { ByteSink } from '../container/io/io.js';
-import { legacyFrameMicros } from '../container/legacy-times.js';
-import type { LegacyReader } from '../container/legacy-reader.js';
+import { legacyFrameMicros } from '../container/legacy/legacy-times.js';
+import type { LegacyReader } from '../container/legacy/legacy-reader.js';
 import { H4Error } from '../utils/error.js';
 import { createSha256 } from '../utils/sha256.js';
 import type { Extracted } from './extractor.js';

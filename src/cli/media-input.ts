@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { createSourceFeed } from '../container/feed.js';
+import { createSourceFeed } from '../container/source/feed.js';
 import { type FileSource, openFileSource } from '../storage/node/file-source.js';
 import { explain, systemFailure } from '../storage/node/system-error.js';
 import { SNIFF_BYTES } from '../tokenizers/media-type.js';

@@ -1,11 +1,11 @@
 /**
- * Commands and options that this version does not have yet. Whoever has read of one is told so in a sentence, instead of
- * being left to look for a typing error.
+ * Commands that this version does not have yet. Whoever has read of one is told so in a sentence, instead of being left to
+ * look for a typing error.
  */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { H4Error } from '../utils/error.js';
 
-const VERBS: ReadonlySet<string> = new Set(['clip', 'doctor', 'mask', 'redact', 'sign', 'token', 'tokens', 'unmask']);
+const VERBS: ReadonlySet<string> = new Set(['doctor', 'token', 'tokens']);
 
 /** Adds the verbs that are not there yet. No help shows them. */
 export function addMissingVerbs(program: Command): void {
@@ -22,14 +22,4 @@ export function addMissingVerbs(program: Command): void {
 /** Refuses a verb that is not there yet; says nothing about any other. */
 export function assertVerbExists(verb: string): void {
   if (VERBS.has(verb)) throw new H4Error('H4_PARAM', `This version does not have the command '${verb}' yet`);
-}
-
-/** Makes `command` refuse these options, with or without a value, with the sentence `why`. Its help does not show them. */
-export function refuseOptions(command: Command, names: readonly string[], why: string): void {
-  for (const name of names) {
-    command.addOption(new Option(`--${name} [VALUE]`).hideHelp());
-    command.on(`option:${name}`, () => {
-      throw new H4Error('H4_PARAM', `Cannot use --${name}: ${why}`);
-    });
-  }
 }

@@ -4,6 +4,7 @@ import { parseFps, type FrameRate } from '../tokenizers/frame-clock.js';
 import { isH4Error } from '../utils/error.js';
 import { formatBytes, parseBytes } from './byte-counts.js';
 import { parseTime } from './durations.js';
+import { type NumberRange, parseNumberRanges } from './record-choice.js';
 
 /** Turns a refusal into one that commander prefixes with the option's name. */
 function asArgument<T>(parse: (text: string) => T): (text: string) => T {
@@ -44,6 +45,8 @@ export function byteCount(min: number, max: number): (text: string) => number {
   });
 }
 
+export const recordNumbers: (text: string) => NumberRange[] = asArgument(parseNumberRanges);
+
 export const time: (text: string) => number = asArgument(parseTime);
 
 export const frameRate: (text: string) => FrameRate = asArgument(parseFps);
@@ -53,9 +56,19 @@ export function hexUid(text: string): string {
   throw new InvalidArgumentError('It must be 32 hex digits.');
 }
 
+export function hexSalt(text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError('It must be 64 hex digits.');
+}
+
 export function hexFingerprint(text: string): string {
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
   throw new InvalidArgumentError('It must be 64 hex digits.');
+}
+
+/** For an option that may be given several times: all its values, in order. */
+export function repeatable(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 /** A list of words separated by commas, each one of `words`. */

@@ -4,15 +4,19 @@
  */
 import { Command, CommanderError } from 'commander';
 import { H4Error } from '../utils/error.js';
+import { addClip } from './commands/clip.js';
 import { addDemo } from './commands/demo.js';
 import { addEngine } from './commands/engine.js';
 import { addExport } from './commands/export.js';
 import { addExtract } from './commands/extract.js';
 import { addInspect } from './commands/inspect.js';
 import { addKeygen } from './commands/keygen.js';
+import { addMask, addUnmask } from './commands/mask.js';
 import { addRecover } from './commands/recover.js';
+import { addRedact } from './commands/redact.js';
 import { addSeek } from './commands/seek.js';
 import { addServe } from './commands/serve.js';
+import { addSign } from './commands/sign.js';
 import { addUpgrade } from './commands/upgrade.js';
 import { addVerify } from './commands/verify.js';
 import { type CliIo, type Context, createContext } from './context.js';
@@ -28,9 +32,14 @@ const ADD_BY_NAME: Readonly<Record<string, AddVerb>> = {
   seek: addSeek,
   export: addExport,
   extract: addExtract,
+  clip: addClip,
+  redact: addRedact,
   recover: addRecover,
   upgrade: addUpgrade,
+  mask: addMask,
+  unmask: addUnmask,
   keygen: addKeygen,
+  sign: addSign,
   serve: addServe,
   engine: addEngine,
   demo: addDemo,

@@ -4,12 +4,12 @@
  * were stored, as text in record 0; the old file itself is named by its hash in the end record.
  */
 import type { CompressionEngine, EngineInfo } from '../compression/api/engine.js';
-import { H4MKBuilder, type RecordingSummary } from '../container/builder.js';
-import { createSourceFeed } from '../container/feed.js';
+import { H4MKBuilder, type RecordingSummary } from '../container/write/builder.js';
+import { createSourceFeed } from '../container/source/feed.js';
 import { type ByteSink, type ByteSource, canHashSource } from '../container/io/io.js';
-import type { LegacyContent, LegacyReader } from '../container/legacy-reader.js';
-import { legacyFrameMicros, legacyGop } from '../container/legacy-times.js';
-import type { SourceInfo, TrackInfo } from '../container/meta.js';
+import type { LegacyContent, LegacyReader } from '../container/legacy/legacy-reader.js';
+import { legacyFrameMicros, legacyGop } from '../container/legacy/legacy-times.js';
+import type { SourceInfo, TrackInfo } from '../container/format/meta.js';
 import { toFrameRate } from '../tokenizers/frame-clock.js';
 import { equalBytes, toBase64, toHex, utf8Decode } from '../utils/bytes.js';
 import { H4Error, isH4Error } from '../utils/error.js';

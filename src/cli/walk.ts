@@ -3,13 +3,13 @@
  * it costs the same for a block of a megabyte as for an empty one, and memory is one window. It believes nothing but what
  * it needs to take the next step, and shows a broken file up to where it breaks.
  */
-import { type ChunkInfo, endOf, parseChunkHeader } from '../container/chunk.js';
-import { assertHeader } from '../container/header.js';
+import { type ChunkInfo, endOf, parseChunkHeader } from '../container/format/chunk.js';
+import { assertHeader } from '../container/format/header.js';
 import type { ByteSource } from '../container/io/io.js';
-import { CHUNK_HEADER_BYTES, HEADER_BYTES, TAIL_CHUNK_BYTES, payloadTagOf } from '../container/layout.js';
-import { DEFAULT_LIMITS } from '../container/limits.js';
-import { type Tail, tailAtEnd } from '../container/tail.js';
-import { type Tokn, parseTokn } from '../container/tokn.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES, TAIL_CHUNK_BYTES, payloadTagOf } from '../container/format/layout.js';
+import { DEFAULT_LIMITS } from '../container/format/limits.js';
+import { type Tail, tailAtEnd } from '../container/format/tail.js';
+import { type Tokn, parseTokn } from '../container/format/tokn.js';
 import { H4Error, isH4Error } from '../utils/error.js';
 
 /** After a jump only a little is read; while reading goes on without long ones, the window grows. */

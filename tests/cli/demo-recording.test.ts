@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { writeDemoRecording } from '../../src/cli/demo-recording.js';
-import { verifyContainer } from '../../src/container/verify.js';
+import { verifyContainer } from '../../src/container/check/verify.js';
 import { createMemorySink, createMemorySource } from '../../src/storage/memory.js';
 
 test('the recording of the demonstration is sound', async () => {

@@ -8,6 +8,7 @@ import {
   formatTime,
   originalMicros,
   parseTime,
+  firstPtsAt,
   ptsAt,
 } from '../../src/cli/durations.js';
 import { refusal } from '../utils/refusal.js';
@@ -88,6 +89,16 @@ describe('time scales', () => {
     expect(originalMicros(91_800, ninety)).toBe(1_000_000);
     expect(originalMicros(1, ntsc)).toBe(33_366);
     expect(durationMicros(90, ninety)).toBe(1000);
+  });
+
+  test('firstPtsAt gives the first PTS that is not before a time', () => {
+    for (const each of [MICROSECONDS, { timebase: [1, 90_000] as const, shift: 7 }]) {
+      for (const micros of [0, 1, 11, 12, 1_000_000]) {
+        const pts = firstPtsAt(micros, each);
+        expect(originalMicros(pts, each)).toBeGreaterThanOrEqual(micros);
+        expect(originalMicros(pts - 1, each)).toBeLessThan(micros);
+      }
+    }
   });
 
   test('ptsAt gives the last PTS that is not after a time', () => {

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { LEGACY_KEY, maskedLegacyFile, whole as legacyFile } from '../support/legacy.js';
 import { cli, jsonOf } from './support/harness.js';
 import { checkedInWasm } from '../support/cores.js';
-import { flipped, mp4, temporaryFolder, recording, TEN_BLOCKS } from './support/files.js';
+import { flipped, mp4, noise, temporaryFolder, recording, TEN_BLOCKS } from './support/files.js';
 import { runProcess, runShell } from './support/process.js';
 
 const VERBS = [
@@ -14,8 +14,13 @@ const VERBS = [
   'seek',
   'export',
   'extract',
+  'clip',
+  'redact',
+  'sign',
   'upgrade',
   'recover',
+  'mask',
+  'unmask',
   'keygen',
   'serve',
   'demo',
@@ -50,6 +55,7 @@ beforeAll(async () => {
     '64KiB',
     '--gop',
     '10',
+    '--redactable',
   ]);
   if (made.code !== 0) throw new Error(made.stderr);
   const whole = await readFile(path);
@@ -64,7 +70,25 @@ beforeAll(async () => {
   const core = await readFile(checkedInWasm());
   for (const name of ['geo.wasm', 'same.wasm']) await writeFile(folder.path(name), core, { mode: 0o644 });
   await cli(['keygen', '-o', folder.path('signer.key'), '--name', 'example.com/signer']);
+  await cli(['keygen', '-o', folder.path('camera.key'), '--name', 'example.com/camera']);
+  const signing = ['-o', folder.path('signed.h4mk'), '--signer', folder.path('signer.key'), '--redactable'];
+  const signed = await cli(['export', folder.path('clip.mp4'), ...signing]);
+  if (signed.code !== 0) throw new Error(signed.stderr);
+  const [vkey] = (await readFile(folder.path('signer.key.pub'), 'utf8')).split('\n');
+  const believed = ['--key', folder.path('signer.key.pub')];
+  await cli(['seek', folder.path('signed.h4mk'), '0.2s', '--prove', ...believed, '-o', folder.path('proof.json')]);
+  await folder.write('policy.json', JSON.stringify({ v: 1, keys: [{ vkey }] }));
+  const witness = ['keygen', '-o', folder.path('witness.key'), '--name', 'example.com/witness', '--witness'];
+  await cli(witness);
+  const signable = folder.path('signable.h4mk');
+  await cli(['export', folder.path('clip.mp4'), '-o', signable, '--signable']);
   await writeFile(folder.path('masked.key'), LEGACY_KEY, { mode: 0o600 });
+  const secret = folder.path('secret.key');
+  await writeFile(secret, noise(32), { mode: 0o600 });
+  const clip = folder.path('clip.mp4');
+  await cli(['export', clip, '-o', folder.path('secret.h4mk'), '--encrypt', '--key-file', secret]);
+  await cli(['mask', clip, '-o', folder.path('clip.masked'), '--key-file', secret]);
+  await writeFile(folder.path('passphrase.txt'), 'correct horse battery staple\n', { mode: 0o600 });
 });
 
 async function runAll(examples: readonly Example[]): Promise<void> {
@@ -80,7 +104,7 @@ describe('examples', () => {
     const examples = examplesIn(await readFile(page, 'utf8'));
     expect(examples.length).toBeGreaterThan(30);
     await runAll(examples);
-  }, 300_000);
+  }, 900_000);
 
   test.each(VERBS)(
     'of %s --help do what they say',
@@ -110,7 +134,7 @@ describe('the page', () => {
       const synopsis = /```text\n(harmony4[^`]*)```/.exec(section)?.[1] ?? '';
       expect([verb, [...options(synopsis)].sort()]).toEqual([
         verb,
-        [...options(help.split('Examples:')[0] ?? '')].sort(),
+        [...options((help.match(/^ {2}(?:-\w, )?--[a-z-]+/gm) ?? []).join(' '))].sort(),
       ]);
     }
   });
@@ -131,10 +155,22 @@ describe('the page', () => {
       ['inspect', folder.path('old.h4mk'), '--records', '--limit', '1'],
       ['inspect', file, '--records', '--limit', '1'],
       ['inspect', file, '--chunks', '--limit', '1'],
+      ['seek', folder.path('signed.h4mk'), '0', '--prove', '--key', folder.path('signer.key.pub')],
+      ['clip', folder.path('signed.h4mk'), '--from', '0', '-o', folder.path('fields-clip.h4mk')],
+      ['redact', folder.path('signed.h4mk'), '--records', '2', '-o', folder.path('fields-redacted.h4mk')],
+      [
+        'sign',
+        folder.path('signed.h4mk'),
+        '--signer',
+        folder.path('witness.key'),
+        '-o',
+        folder.path('fields-seen.h4mk'),
+      ],
       ['engine', 'info'],
       ['engine', 'check', folder.path('clip.mp4')],
     ]) {
-      const { stdout } = await cli([...argv, '--json']);
+      const { stdout, stderr } = await cli([...argv, '--json'], { utcMicros: () => 1_893_456_000_000_000 });
+      if (stdout === '') throw new Error(stderr);
       const missing = Object.keys(jsonOf(stdout)).filter((key) => !new RegExp(`\\b${key}\\b`).test(text));
       expect([argv[0], missing]).toEqual([argv[0], []]);
     }

@@ -26,7 +26,7 @@ import {
 } from '../support/legacy.js';
 import { describeShared } from '../support/shared.js';
 import { cli, jsonLines, jsonOf } from './support/harness.js';
-import { recording, TEN_BLOCKS, temporaryFolder } from './support/files.js';
+import { noise, recording, TEN_BLOCKS, temporaryFolder } from './support/files.js';
 
 const folder = temporaryFolder();
 let [old, masked, key] = ['', '', ''];
@@ -126,7 +126,7 @@ describe('extract from a legacy file', () => {
 
   test('unmasks with the key of --key-file, and not without', async () => {
     const { code, stdout } = await extract(masked, '--key-file', key);
-    expect([code, stdout.includes('with the key of --key-file'), stdout.includes('nothing tells')]).toEqual([
+    expect([code, stdout.includes('with the key that was given'), stdout.includes('nothing tells')]).toEqual([
       0,
       true,
       true,
@@ -143,10 +143,15 @@ describe('extract from a legacy file', () => {
     expect(refused.stderr).toContain('can be read only with its key');
   });
 
-  test('takes no key for a recording with records yet', async () => {
+  test('has one key, and takes one that would be too short for a recording', async () => {
+    const short = await folder.write('short.key', noise(16));
+    const several = await extract(masked, '--key-file', key, '--key-file', short);
+    expect([several.code, several.stderr]).toEqual([2, expect.stringContaining('which has one') as unknown]);
+    expect((await extract(masked, '--key-file', short)).code).toBe(0);
     const file = await folder.write('ten.h4mk', await recording(TEN_BLOCKS, {}, {}));
-    const { code, stderr } = await extract(file, '--key-file', key);
-    expect([code, stderr]).toEqual([2, expect.stringContaining('this version unmasks legacy files only') as unknown]);
+    const { code, stderr } = await extract(file, '--key-file', short);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('has 16 bytes: at least 32') as unknown]);
+    expect((await extract(file, '--key-file', key)).code).toBe(0);
   });
 
   test('says where a file has no META or no VERI, and exits 3', async () => {

@@ -1,7 +1,15 @@
 import { chmod, mkdir, readFile, readdir, stat, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { readSigningKeyFile, writeSigningKeyFile } from '../../src/cli/signing-key-file.js';
+import { createContext } from '../../src/cli/context.js';
+import {
+  readPassphrase,
+  readSigningKey,
+  readSigningKeyFile,
+  writeSigningKeyFile,
+} from '../../src/cli/signing-key-file.js';
+import { utf8Encode } from '../../src/utils/bytes.js';
 import { createSigningKey, formatSigningKey, statementKey } from '../../src/utils/signing-key.js';
 import { rejection } from '../support/container.js';
 import { noise, temporaryFolder } from './support/files.js';
@@ -84,6 +92,129 @@ describe('a file with a signing key', () => {
     await mkdir(path('part.key.part'));
     expect((await rejection(writeSigningKeyFile(path('part.key'), key, { force: true }))).code).toBe('H4_WRITE');
     expect(await files()).toEqual(['part.key.part', 'some.key.pub']);
+  });
+});
+
+describe('a file with a key under a passphrase', () => {
+  const passphrase = utf8Encode('correct horse');
+  const encryption = { passphrase, randomBytes: (count: number) => noise(count) };
+
+  test('is opened by it, and shows nothing of the key', async () => {
+    await writeSigningKeyFile(path(), key, { force: false, encryption });
+    expect(await readFile(path(), 'utf8')).toMatch(/^HARMONY4\+ENCRYPTED\+KEY\+1\nscrypt 17 .*\n.*\n$/);
+    expect(await readFile(path(), 'utf8')).not.toContain(key.name);
+    expect(await readFile(path('some.key.pub'), 'utf8')).toBe(publicText);
+    expect(await modeOf(path())).toBe(0o600);
+    const read = await readSigningKeyFile(path(), { passphrase });
+    expect([formatSigningKey(read.key), read.warning]).toEqual([text, undefined]);
+  });
+
+  test('is not opened by another, nor without one', async () => {
+    await writeSigningKeyFile(path(), key, { force: false, encryption });
+    const wrong = await rejection(readSigningKeyFile(path(), { passphrase: utf8Encode('battery staple') }));
+    expect([wrong.code, wrong.message]).toEqual([
+      'H4_SIGNING_KEY',
+      `${path()}: Cannot open a signing key under a passphrase: the passphrase is not the one of this key, or the file has been changed`,
+    ]);
+    const none = await rejection(readSigningKeyFile(path()));
+    expect([none.code, none.message]).toEqual([
+      'H4_SIGNING_KEY',
+      `${path()}: Cannot open a signing key under a passphrase without it: --passphrase-file`,
+    ]);
+  });
+
+  test('is told from one without, although a passphrase was given', async () => {
+    await writeSigningKeyFile(path(), key, { force: false });
+    const read = await readSigningKeyFile(path(), { passphrase });
+    expect(formatSigningKey(read.key)).toBe(text);
+    expect(read.warning).toBe(`The key in ${path()} has no passphrase: the one given was not used`);
+    await chmod(path(), 0o644);
+    expect((await readSigningKeyFile(path(), { passphrase })).warning).toBe(
+      `Others may read the key in ${path()} (mode 644): chmod 600 keeps it to its owner; The key in ${path()} has no passphrase: the one given was not used`,
+    );
+  });
+
+  test('may hold the key of a witness, which has one public line', async () => {
+    const witness = createSigningKey('example.net/witness', noise(32), 'witness');
+    await writeSigningKeyFile(path(), witness, { force: false });
+    expect(await readFile(path('some.key.pub'), 'utf8')).toBe(`${witness.verificationKey}\n`);
+    expect((await readSigningKeyFile(path())).key.type).toBe('witness');
+  });
+});
+
+describe('a passphrase', () => {
+  const write = async (content: string, mode = 0o600): Promise<string> => {
+    await folder.write(path('pass').slice(folder.path('').length), content);
+    await chmod(path('pass'), mode);
+    return path('pass');
+  };
+  const warnings: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _, done) {
+      warnings.push(chunk.toString());
+      done();
+    },
+  });
+  const context = createContext(
+    {
+      ...{ stdin: Readable.from([]), stdout: stream, stderr: stream, env: {}, now: () => 0 },
+      ...{ randomBytes: noise, signal: new AbortController().signal, command: 'harmony4' },
+    },
+    { json: false },
+  );
+
+  const told = async (): Promise<string> => {
+    await context.err.flush();
+    return warnings.splice(0).join('');
+  };
+  beforeEach(told);
+
+  test.each([
+    ['a b', 'a b'],
+    ['a b\n', 'a b'],
+    ['a b\r\n', 'a b'],
+    ['a b\r', 'a b\r'],
+    ['a b\n\n', 'a b\n'],
+    [' ü ', ' ü '],
+    ['x'.repeat(1024), 'x'.repeat(1024)],
+  ])('in a file of %j is %j', async (content, expected) => {
+    expect(await readPassphrase(await write(content), context)).toEqual(utf8Encode(expected));
+    expect(await told()).toBe('');
+  });
+
+  test.each([
+    ['', 'it is empty'],
+    ['\n', 'it is empty'],
+    ['\r\n', 'it is empty'],
+    ['x'.repeat(1025), 'it has more than 1024 bytes'],
+    [`${'x'.repeat(1024)}\n`, 'it has more than 1024 bytes'],
+  ])('is not in a file of %j', async (content, why) => {
+    const error = await rejection(readPassphrase(await write(content), context));
+    expect([error.code, error.message]).toEqual(['H4_PARAM', `${path('pass')} holds no passphrase: ${why}`]);
+  });
+
+  test('that others may read is warned about, and one that is not there named', async () => {
+    await readPassphrase(await write('a b', 0o644), context);
+    expect(await told()).toContain(`Others may read the passphrase in ${path('pass')} (mode 644)`);
+    const error = await rejection(readPassphrase(path('none'), context));
+    expect(error).toMatchObject({
+      code: 'H4_IO',
+      message: expect.stringContaining('Cannot read the passphrase in ') as string,
+    });
+  });
+
+  test('opens a key for a command, which tells all warnings', async () => {
+    const passphrase = utf8Encode('a b');
+    const encryption = { passphrase, randomBytes: (count: number) => noise(count) };
+    await writeSigningKeyFile(path(), key, { force: false, encryption });
+    const passphraseFile = await write('a b\n', 0o640);
+    expect(formatSigningKey(await readSigningKey(path(), context, { passphraseFile }))).toBe(text);
+    await writeSigningKeyFile(path('bare'), key, { force: false });
+    expect(formatSigningKey(await readSigningKey(path('bare'), context))).toBe(text);
+    await chmod(path('bare'), 0o644);
+    await readSigningKey(path('bare'), context);
+    const lines = (await told()).match(/^harmony4: warning: H4_SIGNING_KEY: Others may read the \w+/gm);
+    expect(lines?.map((line) => line.split(' ').at(-1))).toEqual(['passphrase', 'key']);
   });
 });
 

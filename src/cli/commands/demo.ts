@@ -1,9 +1,9 @@
 /** `harmony4 demo`: makes a small recording, and shows on it what the other commands do. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RecordingSummary } from '../../container/builder.js';
+import type { RecordingSummary } from '../../container/write/builder.js';
 import type { HashingSource } from '../../container/io/io.js';
-import { type VerificationReport, verifyContainer } from '../../container/verify.js';
+import { type VerificationReport, verifyContainer } from '../../container/check/verify.js';
 import { createMemorySource } from '../../storage/memory.js';
 import { openFileSource } from '../../storage/node/file-source.js';
 import { explain, systemFailure } from '../../storage/node/system-error.js';

@@ -3,11 +3,13 @@ import { Option } from 'commander';
 import type { CompressionEngine } from '../../compression/api/engine.js';
 import { storedEngine } from '../../compression/api/stored.js';
 import { GeometricReferenceCompressor } from '../../compression/reference.js';
-import { ZERO_UID, contentUid } from '../../container/meta.js';
+import { ZERO_UID, contentUid } from '../../container/format/meta.js';
+import { DEFAULT_SIGN_EVERY } from '../../container/sign/signing-cadence.js';
 import type { FrameRate } from '../../tokenizers/frame-clock.js';
 import { OPAQUE_MEDIA_TYPE, sniffMediaType } from '../../tokenizers/media-type.js';
 import { toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
+import { type BlindChoice, addBlindOptions, readBlindSeed } from '../blind-options.js';
 import type { Context } from '../context.js';
 import { type CommandEngines, printSeal, requireCore, withEngines } from '../engines.js';
 import { EXIT } from '../exit.js';
@@ -16,16 +18,18 @@ import { type ImportPlan, type ImportResult, exportParameters, importOpaque } fr
 import { inputName } from '../input.js';
 import { exportLive } from '../live/live-export.js';
 import { type MediaInput, openMediaInput } from '../media-input.js';
-import { refuseOptions } from '../not-yet.js';
 import { byteCount, decimal, frameRate, hexUid, integer } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
 import { Progress } from '../progress.js';
+import { type SecrecyChoice, addSecrecyOptions, assertMaskIsFresh, readSecrecy } from '../secrecy-options.js';
+import { SIGNING_HISTORY_OPTION, type Signer, openSigner } from '../signer.js';
+import { PASSPHRASE_FILE_OPTION } from '../signer-option.js';
 import { type AddVerb, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 
 const ENGINES = ['auto', 'stored', 'reference', 'core'] as const;
 type EngineChoice = (typeof ENGINES)[number];
 
-export interface ExportOptions {
+export interface ExportOptions extends SecrecyChoice, BlindChoice {
   readonly output: string;
   readonly blockSize: number;
   readonly gop: number;
@@ -33,6 +37,10 @@ export interface ExportOptions {
   readonly engine: EngineChoice;
   readonly signable?: boolean;
   readonly uid?: string;
+  readonly signer?: string;
+  readonly passphraseFile?: string;
+  readonly signingHistory?: string;
+  readonly signEvery?: number;
   readonly opaque?: boolean;
   readonly live?: boolean;
   readonly resume?: boolean;
@@ -61,7 +69,9 @@ export const addExport: AddVerb = (program, context, done) => {
         'same bytes. IN may be - or a pipe; OUT appears under its name only when it is whole.\n\n' +
         'With --live OUT grows under its own name and can be read meanwhile. At every index point all of it is synchronised ' +
         'to the disk (fsync) before OUT.tail and, with --json, a line on stdout name it. A crash can lose nothing that ' +
-        'an index point has acknowledged, and at most the last N records or S seconds, whichever is less.',
+        'an index point has acknowledged, and at most the last N records or S seconds, whichever is less.\n\n' +
+        'With --encrypt or --mask only who has the key can read the content. The salt is random, so that the same input ' +
+        'gives other bytes each time, unless --salt-file gives it. Lost keys cannot be replaced.',
     )
     .argument('<IN>', 'any file, or - for standard input')
     .requiredOption('-o, --output <OUT>', 'the H4MK file to write, or - for standard output')
@@ -86,6 +96,14 @@ export const addExport: AddVerb = (program, context, done) => {
     )
     .option('--signable', 'give it a uid of its own, so that it can be signed later; reads a file twice')
     .option('--uid <HEX>', 'the uid, 32 hex digits', hexUid)
+    .option('--signer <KEY>', 'sign it with the key in this file, while it is written and at its end')
+    .option(...PASSPHRASE_FILE_OPTION)
+    .option(...SIGNING_HISTORY_OPTION)
+    .option(
+      '--sign-every <N>',
+      `with --signer: a signature after every N records (default: ${DEFAULT_SIGN_EVERY})`,
+      integer(1, 1_000_000),
+    )
     .option('--opaque', 'take the input as bytes without looking into it (the only way so far)')
     .option('--live', 'record what comes from - or a pipe: index points, fsync, sidecar OUT.tail; Ctrl-C closes it')
     .option(
@@ -112,13 +130,16 @@ export const addExport: AddVerb = (program, context, done) => {
           : exportMedia(input, options, context)),
       );
     });
-  refuseOptions(command, ['signer', 'mask', 'encrypt', 'redactable'], 'this version does not have that option yet');
+  addSecrecyOptions(command);
+  addBlindOptions(command);
 };
 
 const EXAMPLES = [
   'export clip.mp4 -o clip.h4mk',
   'export clip.mp4 -o small.h4mk --block-size 64KiB --gop 15 --fps-hint 30000/1001',
   'export clip.mp4 -o signable.h4mk --signable',
+  'export clip.mp4 -o signed.h4mk --signer signer.key',
+  'export clip.mp4 -o secret.h4mk --encrypt --key-file secret.key',
   'export - -o stdin.h4mk < clip.mp4',
   'export clip.mp4 -o - | sha256sum',
   'export - -o camera.h4mk --live < clip.mp4',
@@ -131,21 +152,28 @@ const coreExample = ({ io }: Context): string =>
 /** Writes IN as a container to OUT. Resolves to 0 when it stands there whole. */
 export async function exportMedia(file: string, options: ExportOptions, context: Context): Promise<number> {
   assertUidChoice(options);
+  assertMaskIsFresh(options, hasOwnUid(options));
   if (options.indexRecords !== undefined || options.indexSeconds !== undefined) {
     throw new H4Error('H4_PARAM', 'Index points are for recordings that grow: use --index-... together with --live');
   }
   if (options.resume === true) {
     throw new H4Error('H4_PARAM', 'Only a live recording can be gone on with: use --resume together with --live');
   }
-  return withEngines(context, (engines) => exportWith(engines, file, options, context));
+  const signer = await openExportSigner(options, context);
+  return withEngines(context, (engines) => exportWith(engines, file, options, signer, context));
 }
 
 async function exportWith(
   engines: CommandEngines,
   file: string,
   options: ExportOptions,
+  signer: Signer | undefined,
   context: Context,
 ): Promise<number> {
+  const secrecy = await readSecrecy(options, [file], context);
+  const blindSeed = await readBlindSeed(options, options.live === true || hasOwnUid(options), context);
+  // Nobody sees a file before it is whole; whoever reads a pipe sees every byte at once.
+  const signing = signer?.createCheckpointSigner({ isPublishedWhole: options.output !== STDOUT });
   const planFor = await createPlanner(options.engine, engines, context);
   const input = await openMediaInput(file, context);
   try {
@@ -154,6 +182,11 @@ async function exportWith(
       blockSize: options.blockSize,
       gop: options.gop,
       fpsHint: options.fpsHint,
+      ...(secrecy === undefined ? {} : { secrecy }),
+      ...(blindSeed === undefined ? {} : { blindSeed }),
+      ...(signing === undefined
+        ? {}
+        : { signing: { signer: signing, every: options.signEvery ?? DEFAULT_SIGN_EVERY } }),
     };
     const progress = new Progress(context, {
       label: `exporting ${inputName(file)}`,
@@ -180,6 +213,9 @@ async function live(file: string, options: ExportOptions, isRateGiven: boolean, 
     throw new H4Error('H4_PARAM', '--resume goes on with OUT as it is: it does not go with --force or --uid');
   }
   const { output, engine, blockSize, gop, uid, progress } = options;
+  const signer = await openExportSigner(options, context);
+  const secrecy = await readSecrecy(options, [file], context);
+  const blindSeed = await readBlindSeed(options, options.live === true || hasOwnUid(options), context);
   const result = await withEngines(context, async (engines) =>
     exportLive(
       file,
@@ -189,10 +225,14 @@ async function live(file: string, options: ExportOptions, isRateGiven: boolean, 
         resume: options.resume === true,
         // Refused now, not when the first bytes have come.
         engineFor: await createPlanner(engine, engines, context),
-        indexRecords: options.indexRecords ?? INDEX_RECORDS,
+        // Every index point is signed.
+        indexRecords: indexRecordsOf(options),
         indexSeconds: options.indexSeconds ?? INDEX_SECONDS,
         ...(isRateGiven ? { frameRate: options.fpsHint } : {}),
         ...(uid === undefined ? {} : { uid }),
+        ...(secrecy === undefined ? {} : { secrecy }),
+        ...(blindSeed === undefined ? {} : { blindSeed }),
+        ...(signer === undefined ? {} : { signer }),
       },
       context,
     ),
@@ -214,10 +254,27 @@ async function createPlanner(choice: EngineChoice, engines: CommandEngines, cont
   };
 }
 
-function assertUidChoice({ signable, uid }: ExportOptions): void {
-  if (signable === true && uid === ZERO_UID) {
-    throw new H4Error('H4_PARAM', 'A file whose uid is all zeros can never be signed: give --signable another --uid');
+function assertUidChoice({ signable, signer, uid }: ExportOptions): void {
+  if ((signable === true || signer !== undefined) && uid === ZERO_UID) {
+    const option = signer === undefined ? '--signable' : '--signer';
+    throw new H4Error('H4_PARAM', `A file whose uid is all zeros can never be signed: give ${option} another --uid`);
   }
+}
+
+/** Whether the file gets a uid of its own, and so a file_id that no other content has. */
+function hasOwnUid({ signable, signer, uid = ZERO_UID }: ExportOptions): boolean {
+  return signable === true || signer !== undefined || uid !== ZERO_UID;
+}
+
+function indexRecordsOf({ indexRecords, signEvery }: ExportOptions): number {
+  return Math.min(indexRecords ?? signEvery ?? INDEX_RECORDS, signEvery ?? Infinity);
+}
+
+function openExportSigner(options: ExportOptions, context: Context): Promise<Signer | undefined> {
+  if (options.signEvery !== undefined && options.signer === undefined) {
+    throw new H4Error('H4_PARAM', 'Cannot use --sign-every without --signer: it says how often that key signs');
+  }
+  return openSigner(options, context);
 }
 
 /** The core, if it is to write. What is to be stored has nothing to do with it, and does not load it. */
@@ -243,11 +300,11 @@ function builtinFor(choice: EngineChoice, mediaType: string | undefined): Compre
 async function chooseUid(
   input: MediaInput,
   plan: ImportPlan,
-  { signable, uid }: ExportOptions,
+  { signable, signer, uid }: ExportOptions,
   { io }: Context,
 ): Promise<{ readonly uid: string; readonly expectedSha256?: Uint8Array }> {
   if (uid !== undefined) return { uid };
-  if (signable !== true) return { uid: ZERO_UID };
+  if (signable !== true && signer === undefined) return { uid: ZERO_UID };
   if (input.digest === undefined) return { uid: toHex(io.randomBytes(UID_BYTES)) };
   const expectedSha256 = await input.digest();
   return { uid: contentUid(expectedSha256, exportParameters(plan, input.name)), expectedSha256 };

@@ -1,10 +1,11 @@
 /** `harmony4 extract`: the media bytes of a track, as they went in, each block verified before a byte of it is written. */
 import type { EngineInfo } from '../../compression/api/engine.js';
 import { toHex } from '../../utils/bytes.js';
-import { MIN_LEGACY_KEY_BYTES } from '../../container/legacy-mask.js';
-import type { LegacyReader } from '../../container/legacy-reader.js';
+import { MIN_LEGACY_KEY_BYTES } from '../../container/legacy/legacy-mask.js';
+import type { LegacyReader } from '../../container/legacy/legacy-reader.js';
 import type { ByteSource } from '../../container/io/io.js';
-import type { H4MKReader } from '../../container/reader.js';
+import type { H4MKReader } from '../../container/read/reader.js';
+import type { SlicePart, SliceReader } from '../../container/slice/slice-reader.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
 import { MICROSECONDS, type TimeScale, formatTime, originalMicros } from '../durations.js';
@@ -12,44 +13,47 @@ import { type Identity, ReaderEngines, withEngines } from '../engines.js';
 import { EXIT, printWarning } from '../exit.js';
 import { type Extracted, extractTrack, planExtraction } from '../extractor.js';
 import { inputName, openInput } from '../input.js';
-import { KEY_FILE_OPTION, readKeyFile } from '../key-file.js';
+import { type ContentKeyOptions, addContentKeyOptions, readContentKeys } from '../key-file.js';
 import { extractBlocks } from '../legacy-extractor.js';
 import { integer, time } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
 import { Progress } from '../progress.js';
-import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openContainer } from '../recording.js';
+import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openFile } from '../recording.js';
 import { assertLeave } from '../remote.js';
+import { extractSlice, planSliceExtraction } from '../slice-extractor.js';
 import { printable } from '../text.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 
-export interface ExtractOptions {
+export interface ExtractOptions extends ContentKeyOptions {
   readonly output: string;
   readonly track?: number;
   readonly from?: number;
   readonly to?: number;
-  readonly keyFile?: string;
   readonly allowFullRead?: boolean;
   readonly force?: boolean;
   readonly progress: boolean;
 }
 
 const MAX_TRACK = 65_534;
+const MAX_PARTS_SHOWN = 8;
 
 export const addExtract: AddVerb = (program, context, done) => {
-  program
+  const command = program
     .command('extract')
     .summary('get the original bytes back')
     .description(
       'Writes the media bytes of one track to OUT. Every block is compared with what its record committed to; a whole ' +
         'track is also compared with the length and the hash that the recording names. The blocks of a legacy file have only ' +
-        'a CRC, and those of a masked one need --key-file. FILE may be -.',
+        'a CRC. Masked and encrypted blocks need --key-file, or --key-env, and several of them if the recording has ' +
+        'changed its key; a wrong key is refused before anything is written, except for legacy files, where nothing tells. ' +
+        'FILE may be -.',
     )
     .argument('<FILE>', 'the H4MK file, or -')
     .requiredOption('-o, --output <OUT>', 'the file to write, or - for standard output')
     .option('--track <N>', 'the track (default: the seek track of the file)', integer(0, MAX_TRACK))
     .option('--from <TIME>', 'begin at the keyframe at or before this time', time)
-    .option('--to <TIME>', 'end before the first block that starts at or after this time', time)
-    .option(...KEY_FILE_OPTION)
+    .option('--to <TIME>', 'end before the first block that starts at or after this time', time);
+  addContentKeyOptions(command, 'the key of masked or encrypted blocks')
     .option('-f, --force', 'overwrite OUT')
     .option(...FULL_READ_OPTION)
     .option(...NO_PROGRESS_OPTION)
@@ -60,6 +64,7 @@ export const addExtract: AddVerb = (program, context, done) => {
         'extract recording.h4mk -o original.bin',
         'extract recording.h4mk -o part.bin --from 0:01.5 --to 3s',
         'extract recording.h4mk -o - | sha256sum',
+        'extract secret.h4mk -o opened.bin --key-file secret.key',
       ]),
     )
     .action(async (file: string, options: ExtractOptions) => done(await extract(file, options, context)));
@@ -67,17 +72,24 @@ export const addExtract: AddVerb = (program, context, done) => {
 
 /** Writes the bytes of a track to OUT. Resolves to 0, or to 3 where the file may lack some of what was recorded. */
 export async function extract(file: string, options: ExtractOptions, context: Context): Promise<number> {
-  const { keyFile, allowFullRead = false } = options;
+  const { allowFullRead = false } = options;
   const wholeFile = options.from === undefined && options.to === undefined;
-  const key = keyFile === undefined ? undefined : await readKeyFile(keyFile, MIN_LEGACY_KEY_BYTES, context);
+  const keys = await readContentKeys(options, { minBytes: MIN_LEGACY_KEY_BYTES, inputs: [file] }, context);
   const source = await openInput(file, context, { allowFullRead, wholeFile });
   try {
     return await withEngines(context, async (commandEngines) => {
       const engines = new ReaderEngines(commandEngines);
-      const { form, reader } = await openContainer(source, context.io.signal, key, engines);
+      const { form, reader } = await openFile(source, {
+        signal: context.io.signal,
+        contentKeys: keys,
+        engines,
+        assertLeave: () => assertLeave(file, inputName(file), source, allowFullRead),
+      });
       const request = { file, source, options, context };
       if (form === 'legacy') return extractLegacy(reader, request);
-      return extractRecords(reader, request, await engines.prepare(reader.info.compression, context));
+      const decodedBy = await engines.prepare(reader.info.compression, context);
+      if (form === 'slice') return extractFromSlice(reader, request, decodedBy);
+      return extractRecords(reader, request, decodedBy);
     });
   } finally {
     await source.close();
@@ -101,6 +113,8 @@ async function extractRecords(
   const { track = reader.info.seekTrack } = options;
   await assertTrack(reader, track, signal);
   const plan = await planExtraction(reader, { track, from: options.from, to: options.to }, signal);
+  // Before OUT is created, or the first byte of it is on its way.
+  await reader.assertOpens({ track, from: plan.first, to: plan.end }, signal);
   const progress = new Progress(context, {
     label: `extracting ${inputName(file)}`,
     total: plan.bytes,
@@ -121,6 +135,38 @@ async function extractRecords(
     ? 'The recording is complete, but the file does not end with it: see what verify says of the rest'
     : 'The recording has no end: it is still being written, or was cut off. What is there has been extracted';
   await printWarning(context, 'H4_TAIL_MISSING', message);
+  return EXIT.loss;
+}
+
+/** What a clip has of a track. Resolves to 3 unless that is all of it. */
+async function extractFromSlice(
+  reader: SliceReader,
+  { file, options, context }: Request,
+  decodedBy: EngineInfo | undefined,
+): Promise<number> {
+  const { signal } = context.io;
+  const { track = reader.info.seekTrack } = options;
+  await assertTrack(reader, track, signal);
+  const plan = planSliceExtraction(reader, { track, from: options.from, to: options.to });
+  const progress = new Progress(context, {
+    label: `extracting ${inputName(file)}`,
+    total: plan.bytes,
+    enabled: options.progress,
+  });
+  const output = { force: options.force === true, input: file, hashing: false };
+  const run = { signal, onProgress: (bytes: number) => progress.update(bytes) };
+  const result = await writeOutput(options.output, output, context, (sink) =>
+    extractSlice(reader, plan, sink, run).finally(() => progress.clear()),
+  );
+  const { isWhole, parts } = plan;
+  const about = { track, isWhole, scale: reader.info, checks: describeChecks(result), decodedBy, parts };
+  await print(options, about, result, context);
+  if (isWhole) return EXIT.done;
+  await context.out.flush();
+  const spans = parts.map(({ bytes: { start, end } }) => `${start} to ${end - 1}`);
+  const shown = spans.slice(0, MAX_PARTS_SHOWN).join(', ') + (spans.length > MAX_PARTS_SHOWN ? ', ...' : '');
+  const message = `This is a clip: of track ${track} it holds the bytes ${shown}, and nothing else has been extracted`;
+  await printWarning(context, 'H4_RANGE_NOT_FOUND', message);
   return EXIT.loss;
 }
 
@@ -176,17 +222,19 @@ interface About {
   /** Of legacy files: whether the blocks were unmasked. */
   readonly masked?: boolean;
   readonly decodedBy?: EngineInfo | undefined;
+  /** Of clips: the stretches of the track that were extracted. */
+  readonly parts?: readonly SlicePart[];
 }
 
 async function print(options: ExtractOptions, about: About, result: Extracted, context: Context): Promise<void> {
   const { json, err } = context;
-  const { track, isWhole, scale, checks, masked, decodedBy } = about;
+  const { track, isWhole, scale, checks, masked, decodedBy, parts } = about;
   const isPiped = options.output === STDOUT;
   const out = isPiped ? err : context.out;
   const sha256 = toHex(result.sha256);
   const micros = (pts: number | undefined): number | null => (pts === undefined ? null : originalMicros(pts, scale));
   const [start_us, end_us] = [micros(result.startPts), micros(result.endPts)];
-  const { bytes, blocks, matchesSource } = result;
+  const { bytes, blocks, matchesSource, hiddenBlocks = 0 } = result;
   if (json) {
     return out.json({
       file: options.output,
@@ -198,7 +246,9 @@ async function print(options: ExtractOptions, about: About, result: Extracted, c
       matches_source: matchesSource,
       start_us,
       end_us,
+      ...(parts === undefined ? {} : { parts: parts.map((part) => partJson(part, scale)) }),
       ...(masked === undefined ? {} : { unmasked: masked }),
+      ...(hiddenBlocks === 0 ? {} : { hidden_blocks: hiddenBlocks }),
       ...(decodedBy === undefined ? {} : { decoded_by: identityOf(decodedBy) }),
     });
   }
@@ -210,10 +260,16 @@ async function print(options: ExtractOptions, about: About, result: Extracted, c
   if (options.from !== undefined && start_us !== null && start_us !== options.from) {
     await out.field('', `--from ${formatTime(options.from)} was moved to the keyframe at ${formatTime(start_us)}`);
   }
-  if (masked === true) await out.field('unmasked', 'with the key of --key-file');
+  if (masked === true) await out.field('unmasked', 'with the key that was given');
+  if (hiddenBlocks > 0) await out.field('hidden', `${hiddenBlocks} of ${blocks} blocks, opened with the key`);
   if (decodedBy !== undefined) await out.field('decoded by', `${decodedBy.engine_id} (${decodedBy.fingerprint})`);
   await out.field('sha256', sha256);
   await out.field('checked', checks);
+}
+
+function partJson({ bytes, pts }: SlicePart, scale: TimeScale): Record<string, number> {
+  const [start_us, end_us] = [originalMicros(pts.from, scale), originalMicros(pts.to, scale)];
+  return { start_byte: bytes.start, end_byte: bytes.end, start_us, end_us };
 }
 
 function identityOf({ engine_id, fingerprint }: EngineInfo): Identity {

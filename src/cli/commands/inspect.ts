@@ -1,6 +1,6 @@
 /** `harmony4 inspect`: what a file says, shown in five ways. It believes the file; `verify` does not. */
 import type { ByteSource } from '../../container/io/io.js';
-import { HEADER_BYTES } from '../../container/layout.js';
+import { HEADER_BYTES } from '../../container/format/layout.js';
 import { H4Error } from '../../utils/error.js';
 import { type Context, hasUnicode } from '../context.js';
 import { EXIT, printWarning } from '../exit.js';

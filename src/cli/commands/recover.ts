@@ -1,10 +1,10 @@
 /** `harmony4 recover`: all whole records of a recording that was cut off, and an account of what is lost. */
-import { type Recovery, recoverRecording } from '../../container/recover.js';
-import { type RecoveryScan, scanRecording } from '../../container/recovery-scan.js';
-import { type Run, type Salvage, salvageRecording } from '../../container/salvage.js';
-import { type RecoverOptions, signalOf } from '../../container/recovery-walk.js';
-import { type Tail, parseTail } from '../../container/tail.js';
-import { CHUNK_HEADER_BYTES } from '../../container/layout.js';
+import { type Recovery, recoverRecording } from '../../container/recover/recover.js';
+import { type RecoveryScan, scanRecording } from '../../container/recover/recovery-scan.js';
+import { type Run, type Salvage, salvageRecording } from '../../container/recover/salvage.js';
+import { type RecoverOptions, signalOf } from '../../container/recover/recovery-walk.js';
+import { type Tail, parseTail } from '../../container/format/tail.js';
+import { CHUNK_HEADER_BYTES } from '../../container/format/layout.js';
 import { readSidecar } from '../../storage/node/sidecar.js';
 import { H4Error, isH4Error } from '../../utils/error.js';
 import { formatExactBytes } from '../byte-counts.js';

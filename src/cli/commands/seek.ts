@@ -1,34 +1,42 @@
 /** `harmony4 seek`: where to start reading for a given time. */
 import type { ByteSource } from '../../container/io/io.js';
-import type { LegacyReader } from '../../container/legacy-reader.js';
-import type { H4MKReader } from '../../container/reader.js';
+import type { LegacyReader } from '../../container/legacy/legacy-reader.js';
+import type { H4MKReader } from '../../container/read/reader.js';
+import type { SliceReader } from '../../container/slice/slice-reader.js';
 import type { Context } from '../context.js';
 import { formatTime, originalMicros, ptsAt } from '../durations.js';
 import { EXIT } from '../exit.js';
 import { inputName, openInput, resultName } from '../input.js';
 import { integer, time } from '../options.js';
-import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openContainer } from '../recording.js';
+import { type ProvenSeekOptions, checkProofFile, printProven, proveFromFile, trustForSeek } from '../proven-seek.js';
+import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openFile } from '../recording.js';
 import { assertLeave } from '../remote.js';
+import { addTrustOptions } from '../trust-options.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, examples } from '../verb.js';
 
-export interface SeekOptions {
-  readonly track?: number;
+export interface SeekOptions extends ProvenSeekOptions {
   readonly allowFullRead?: boolean;
 }
 
 const MAX_TRACK = 65_534;
 
 export const addSeek: AddVerb = (program, context, done) => {
-  program
+  const command = program
     .command('seek')
     .summary('find the keyframe at or before a time')
     .description(
       'Finds the last keyframe at or before PTS with a few positioned reads. Times are those of the source; the ' +
-        "file's own PTS are shown beside them. Prints 'none' where no keyframe is that early.",
+        "file's own PTS are shown beside them. Prints 'none' where no keyframe is that early. With --prove and a key the " +
+        'answer is proven: whatever file and server say, it is the right one for the records that were signed.',
     )
-    .argument('<FILE>', 'the H4MK file, or -')
+    .argument('<FILE>', 'the H4MK file, or -; with --check a proof')
     .argument('<PTS>', 'microseconds like 1500000, or 90s, 1500ms, 2m, 1:30, 1:02:03.5', time)
     .option('--track <N>', 'the track (default: the seek track of the file)', integer(0, MAX_TRACK))
+    .option('--prove', 'prove the answer under a checkpoint that is signed by whom you believe')
+    .option('--check', 'check the proof in FILE, without the recording');
+  addTrustOptions(command)
+    .option('-o, --output <PROOF>', 'write the proof as JSON, for others to check')
+    .option('-f, --force', 'overwrite PROOF')
     .option(...FULL_READ_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
@@ -38,6 +46,8 @@ export const addSeek: AddVerb = (program, context, done) => {
         'seek recording.h4mk 0:01.5',
         'seek recording.h4mk 90s --track 0 --json',
         'seek recording.h4mk -- -20ms',
+        'seek signed.h4mk 0.2s --prove --key signer.key.pub -o proof.json',
+        'seek --check proof.json 0.2s --key signer.key.pub',
       ])}
 
 offset is the position of the keyframe in the media bytes of its track, file_offset that of its record in the file.
@@ -50,9 +60,18 @@ In a legacy file 'record' is the number of a block and 'file_offset' that of its
 
 /** Prints the keyframe of a track at or before the original time `micros`, or `none`. */
 export async function seek(file: string, micros: number, options: SeekOptions, context: Context): Promise<number> {
+  const trusted = await trustForSeek(options, context);
   const allowFullRead = options.allowFullRead ?? false;
   const source = await openInput(file, context, { allowFullRead, wholeFile: false });
   try {
+    if (trusted !== undefined) {
+      const answer =
+        options.check === true
+          ? await checkProofFile(source, micros, trusted, options, context)
+          : await proveFromFile(file, source, micros, trusted, options, context);
+      await printProven(resultName(file), answer, context);
+      return EXIT.done;
+    }
     await print(resultName(file), await answerTo(file, source, micros, options, context), context);
     return EXIT.done;
   } finally {
@@ -82,15 +101,16 @@ async function answerTo(
   options: SeekOptions,
   { io: { signal } }: Context,
 ): Promise<Answer> {
-  const { form, reader } = await openContainer(source, signal);
-  if (form === 'records') return seekInRecords(reader, micros, options, signal);
+  const leave = (): void => assertLeave(file, inputName(file), source, options.allowFullRead ?? false);
+  const { form, reader } = await openFile(source, { signal, assertLeave: leave });
+  if (form !== 'legacy') return seekInRecords(reader, micros, options, signal);
   // Where a block lies in the content is told by all blocks before it.
-  assertLeave(file, inputName(file), source, options.allowFullRead ?? false);
+  leave();
   return seekInBlocks(reader, micros, options, signal);
 }
 
 async function seekInRecords(
-  reader: H4MKReader,
+  reader: H4MKReader | SliceReader,
   micros: number,
   options: SeekOptions,
   signal: AbortSignal,

@@ -6,12 +6,12 @@ import type { CompressionEngine } from '../../compression/api/engine.js';
 import type { EngineSet } from '../../compression/api/engine-set.js';
 import { storedEngine } from '../../compression/api/stored.js';
 import { GeometricReferenceCompressor } from '../../compression/reference.js';
-import type { Finding } from '../../container/findings.js';
+import type { Finding } from '../../container/check/findings.js';
 import type { ByteSource } from '../../container/io/io.js';
-import { MIN_LEGACY_KEY_BYTES } from '../../container/legacy-mask.js';
-import type { LegacyReader } from '../../container/legacy-reader.js';
-import { ZERO_UID, contentUid } from '../../container/meta.js';
-import { verifyContainer } from '../../container/verify.js';
+import { MIN_LEGACY_KEY_BYTES } from '../../container/legacy/legacy-mask.js';
+import type { LegacyReader } from '../../container/legacy/legacy-reader.js';
+import { ZERO_UID, contentUid } from '../../container/format/meta.js';
+import { verifyContainer } from '../../container/check/verify.js';
 import { openFileSource } from '../../storage/node/file-source.js';
 import { equalBytes, toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
@@ -147,7 +147,7 @@ async function openLegacy(
   { io }: Context,
 ): Promise<LegacyReader> {
   const name = inputName(file);
-  const { form, reader } = await openContainer(source, io.signal, key);
+  const { form, reader } = await openContainer(source, io.signal, key === undefined ? [] : [key]);
   if (form === 'records') {
     throw new H4Error('H4_PARAM', `Cannot upgrade ${name}: it is a recording with records already`);
   }
@@ -155,7 +155,7 @@ async function openLegacy(
   if (isMasked && !unmask) {
     throw new H4Error(
       'H4_PARAM',
-      `Cannot upgrade ${name}: it is masked, and this version does not write masked recordings. --unmask, with ` +
+      `Cannot upgrade ${name}: it is masked, and upgrade writes no masked recordings. --unmask, with ` +
         '--key-file, writes its content for everybody to read',
     );
   }

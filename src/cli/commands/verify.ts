@@ -1,31 +1,30 @@
 /** `harmony4 verify`: checks files completely and says what that proves and what it does not. */
 import { availableParallelism } from 'node:os';
-import { DEFAULT_LIMITS } from '../../container/limits.js';
+import { DEFAULT_LIMITS } from '../../container/format/limits.js';
 import { H4Error } from '../../utils/error.js';
 import type { Context } from '../context.js';
 import { EXIT, printFailure, printWarning } from '../exit.js';
 import { STDIN, assertReadOnce, inputName, resultName } from '../input.js';
-import { refuseOptions } from '../not-yet.js';
-import { integer, wordList } from '../options.js';
+import { integer, repeatable, wordList } from '../options.js';
 import { ClosedPipe } from '../render.js';
+import { addTrustOptions } from '../trust-options.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
+import { type Basis, type BasisOptions, readBasis } from '../verify/basis.js';
 import type { Checked } from '../verify/checker.js';
 import { type Documents, withDocuments } from '../verify/documents.js';
 import { printReport, printReservation, printShortReport } from '../verify/report-view.js';
 import { runChecks } from '../verify/run-checks.js';
+import { rememberChecked } from '../verify/seen-file.js';
 import { Tally } from '../verify/tally.js';
 import { printTally } from '../verify/tally-view.js';
 import { type Target, assertNoFolders, targetsOf } from '../verify/targets.js';
 import { followFile } from '../verify/follow.js';
-import { ALLOWANCES, type Allowance, exitCodeUnder } from '../verify/verdict.js';
+import { ALLOWANCES, exitCodeUnder } from '../verify/verdict.js';
 
-export interface VerifyOptions {
+export interface VerifyOptions extends BasisOptions {
   readonly records?: boolean;
-  readonly allow?: ReadonlySet<Allowance>;
   readonly recursive?: boolean;
   readonly jobs?: number;
-  readonly manifest?: string;
-  readonly report?: string;
   readonly force?: boolean;
   readonly allowFullRead?: boolean;
   readonly follow?: boolean;
@@ -44,10 +43,25 @@ export const addVerify: AddVerb = (program, context, done) => {
     .summary('check files completely')
     .description(
       'Checks every byte of each FILE: framing, records, commitments, the tree, every index and the hash of the whole. ' +
-        'Without a key this finds accidents, not people: nothing is proven about who made the file. FILE may be - ' +
-        'or an http(s) address, or with --recursive a folder.',
+        'Without a key this finds accidents, not people: nothing is proven about who made the file. With --key or ' +
+        '--policy a file that is not signed by whom you believe fails. FILE may be - or an http(s) address, or with ' +
+        '--recursive a folder.',
     )
-    .argument('<FILE...>', 'the H4MK files, or -')
+    .argument('<FILE...>', 'the H4MK files, or -');
+  addTrustOptions(command)
+    .option(
+      '--require-signature',
+      'refuse to run without --key or --policy; with them it changes nothing: they require a signature anyway',
+    )
+    .option(
+      '--seen <FILE>',
+      'remember in FILE the largest checkpoint trusted of each recording, and fail for an older or a contradicting copy',
+    )
+    .option(
+      '--key-file <FILE>',
+      'a key of masked or encrypted blocks, to check them inside as well; repeatable',
+      repeatable,
+    )
     .option(
       '--records',
       `the state of every record (the first ${DEFAULT_LIMITS.maxReport}; beyond that they are counted)`,
@@ -80,17 +94,18 @@ export const addVerify: AddVerb = (program, context, done) => {
         'verify --report report.html --force recording.h4mk',
         'verify --recursive --manifest manifest.json --force archive',
         'verify --follow recording.h4mk',
+        'verify --key signer.key.pub signed.h4mk',
+        'verify --policy policy.json signed.h4mk',
+        'verify --key signer.key.pub --seen seen.json signed.h4mk',
+        'verify --key signer.key.pub recording.h4mk   # exits 1',
       ])}
 
-Exit codes: 0 sound, 1 broken, 3 sound but not all of it (see --allow), 4 cannot be read.
+Exit codes: 0 sound, and signed if a key or a policy is given; 1 broken, or not
+signed by whom you believe; 3 sound but not all of it (see --allow, and "accept"
+in a policy); 4 cannot be read.
 Of several files the worst counts: 1 before 4 before 3.`,
     )
     .action(async (files: string[], options: VerifyOptions) => done(await verify(files, options, context)));
-  refuseOptions(
-    command,
-    ['key', 'policy', 'require-signature'],
-    'this version does not check signatures yet; it verifies structure',
-  );
 };
 
 /** Checks all files, even after one has failed and even if nobody reads the reports any more. Resolves to the exit code. */
@@ -100,11 +115,14 @@ export async function verify(
   context: Context,
   worker?: URL,
 ): Promise<number> {
-  const { recursive = false, allow = new Set() } = options;
-  if (options.follow === true) return follow(files, options, context);
-  if (options.idle !== undefined) throw new H4Error('H4_PARAM', 'use --idle together with --follow');
+  const { recursive = false } = options;
+  if (options.follow === true) assertFollowable(files, options);
+  else if (options.idle !== undefined) throw new H4Error('H4_PARAM', 'use --idle together with --follow');
   assertReadOnce(files);
   if (!recursive) await assertNoFolders(files, context.io.command);
+  const basis = await readBasis(files, options, context);
+  const { allow, demands, seen } = basis;
+  if (options.follow === true) return follow(files[0] ?? STDIN, options, basis, context);
   const isMany = recursive || files.length > 1;
   const hasDocuments = options.manifest !== undefined || options.report !== undefined;
   const run = {
@@ -115,19 +133,22 @@ export async function verify(
       portrait: options.report !== undefined,
       command: context.io.command,
     },
+    demands,
     // A single file is checked on this thread: the hash of the whole has one of its own.
     jobs: isMany ? (options.jobs ?? Math.min(availableParallelism(), MAX_DEFAULT_JOBS)) : 1,
     progress: options.progress,
     allowFullRead: options.allowFullRead ?? false,
     ...(worker === undefined ? {} : { worker }),
   };
-  return withDocuments(files, { ...options, allow }, context, async (documents) => {
+  return withDocuments(files, { ...options, allow, trust: demands.trust }, context, async (documents) => {
     const tally = new Tally();
     const tell = createTeller();
-    for await (const [target, checked] of runChecks(targetsOf(files, { recursive }), run, context)) {
+    for await (const [target, found] of runChecks(targetsOf(files, { recursive }), run, context)) {
+      const checked = seen === undefined ? found : rememberChecked(seen, found);
       await account(target, checked, tally, documents);
-      await tell(() => print(target, isMany, checked, context));
+      await tell(() => print(target, isMany, checked, basis, context));
     }
+    await seen?.save();
     if (tally.files === 0 && hasDocuments) {
       throw new H4Error('H4_PARAM', 'Cannot write about a check of nothing: not one file was found');
     }
@@ -137,28 +158,35 @@ export async function verify(
   });
 }
 
-/** Checks one file while it grows, and tells at the end what it has become. */
-async function follow(files: readonly string[], options: VerifyOptions, context: Context): Promise<number> {
-  const [file] = files;
-  const { records, recursive, jobs, manifest, report: document, idle } = options;
-  if (file === undefined || files.length > 1 || [records, recursive, jobs, manifest, document].some(Boolean)) {
+function assertFollowable(files: readonly string[], options: VerifyOptions): void {
+  const { records, recursive, jobs, manifest, report, idle } = options;
+  if (files.length !== 1 || [records, recursive, jobs, manifest, report].some(Boolean)) {
     throw new H4Error(
       'H4_PARAM',
-      '--follow checks one FILE, and goes with --idle, --allow, --no-progress and --json only',
+      '--follow checks one FILE, and goes with --idle, --allow, --no-progress, --json and what says whom you believe only',
     );
   }
-  if (idle !== undefined && file === STDIN) {
+  if (idle !== undefined && files[0] === STDIN) {
     throw new H4Error('H4_PARAM', 'Standard input ends when its writer ends it: --idle goes with a file or an address');
   }
-  const report = await followFile(file, { ...options, ...(idle === undefined ? {} : { idleSeconds: idle }) }, context);
+}
+
+/** Checks one file while it grows, and tells at the end what it has become. */
+async function follow(file: string, options: VerifyOptions, basis: Basis, context: Context): Promise<number> {
+  const { idle, progress } = options;
+  const { allow, demands, seen } = basis;
+  const settings = { progress, demands, seen, ...(idle === undefined ? {} : { idleSeconds: idle }) };
+  const report = await followFile(file, settings, context);
   if (report.bytes === 0) {
     await printWarning(context, 'H4_NO_RECORDS', `${inputName(file)} is empty: nothing has been recorded yet`);
     return EXIT.loss;
   }
-  const exitCode = exitCodeUnder(options.allow ?? new Set(), report);
-  const checked = { exitCode, report: { ...report, exit_code: exitCode } };
-  await createTeller()(() => print({ file, name: resultName(file) }, false, checked, context));
-  return exitCode;
+  const exitCode = exitCodeUnder(allow, report);
+  const found = { exitCode, report: { ...report, exit_code: exitCode } };
+  const checked = seen === undefined ? found : rememberChecked(seen, found);
+  await seen?.save();
+  await createTeller()(() => print({ file, name: resultName(file) }, false, checked, basis, context));
+  return checked.exitCode;
 }
 
 async function account(target: Target, checked: Checked, tally: Tally, documents: Documents): Promise<void> {
@@ -188,6 +216,7 @@ async function print(
   target: Pick<Target, 'file' | 'name'>,
   isOneOfMany: boolean,
   checked: Checked,
+  { demands }: Basis,
   context: Context,
 ): Promise<void> {
   const { report, records, failure, exitCode } = checked;
@@ -197,7 +226,7 @@ async function print(
     const states = records === undefined ? {} : { record_counts: records.counts, record_states: records.listed };
     await out.json({ file: target.name, ...report, exit_code: exitCode, ...states });
   } else if (failure === undefined) {
-    await (isOneOfMany ? printShortReport : printReport)(context, name, report, records);
+    await (isOneOfMany ? printShortReport : printReport)(context, name, report, records, demands.trust);
   }
   await out.flush();
   // As JSON, the object of the file has told it; but not a defect with its trace, nor what concerns no file.

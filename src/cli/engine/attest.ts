@@ -4,8 +4,8 @@ import { H4Error } from '../../utils/error.js';
 import { hexFingerprint, integer } from '../options.js';
 import type { Context } from '../context.js';
 import { withEngines } from '../engines.js';
-import { EXIT, printWarning } from '../exit.js';
-import { readSigningKeyFile } from '../signing-key-file.js';
+import { EXIT } from '../exit.js';
+import { PASSPHRASE_FILE_OPTION, readSigner, type SignerOptions } from '../signer-option.js';
 import { type AddVerb, JSON_OPTION } from '../verb.js';
 import { coreExamples } from './core-examples.js';
 import { checkAttestation } from './check-attestation.js';
@@ -13,6 +13,7 @@ import { checkAttestation } from './check-attestation.js';
 export interface AttestOptions {
   readonly nonce?: string;
   readonly signer?: string;
+  readonly passphraseFile?: string;
   readonly verify?: string;
   readonly key?: readonly string[];
   readonly maxAge?: number;
@@ -36,6 +37,7 @@ export const addAttest: AddVerb = (program, context, done) => {
     )
     .option('--nonce <N>', 'base64url of 16 to 64 bytes, chosen by whoever asks: shows that the answer is new')
     .option('--signer <KEY>', 'the file of a signing key, as keygen makes it')
+    .option(...PASSPHRASE_FILE_OPTION)
     .option('--verify <FILE>', 'check the attestation in FILE, or -')
     .option('--key <VKEY>', 'with --verify: a statement key that is trusted, or KEY.pub; repeatable', collect)
     .option(
@@ -69,10 +71,11 @@ function collect(value: string, before: readonly string[] = []): readonly string
 
 /** Prints an attestation, or what one that was given is worth. */
 export async function attest(options: AttestOptions, context: Context): Promise<number> {
-  const { verify, signer, nonce } = options;
+  const { verify, signer, passphraseFile, nonce } = options;
   if (verify !== undefined) {
-    if (signer !== undefined)
-      throw new H4Error('H4_PARAM', 'Cannot use --signer with --verify: nothing is signed then');
+    const needless = signer !== undefined ? '--signer' : passphraseFile !== undefined ? '--passphrase-file' : undefined;
+    if (needless !== undefined)
+      throw new H4Error('H4_PARAM', `Cannot use ${needless} with --verify: nothing is signed then`);
     return checkAttestation(verify, options, nowOf(context), context);
   }
   const lonely = EXPECTATIONS.find((name) => options[name] !== undefined);
@@ -80,17 +83,16 @@ export async function attest(options: AttestOptions, context: Context): Promise<
     const name = lonely.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new H4Error('H4_PARAM', `Cannot use --${name} without --verify`);
   }
-  await context.out.json(await attestation({ signer, nonce }, context));
+  await context.out.json(await attestation({ signer, passphraseFile, nonce }, context));
   return EXIT.done;
 }
 
 async function attestation(
-  { signer, nonce }: { readonly signer: string | undefined; readonly nonce: string | undefined },
+  { nonce, ...signing }: SignerOptions & { readonly nonce: string | undefined },
   context: Context,
 ): Promise<Attestation> {
   const timestampUnix = nowOf(context);
-  const file = signer === undefined ? undefined : await readSigningKeyFile(signer);
-  if (file?.warning !== undefined) await printWarning(context, 'H4_SIGNING_KEY', file.warning);
+  const key = await readSigner(signing, context);
   return withEngines(context, async (engines) => {
     const { info, measured, declared } = await engines.load();
     const { engineId: engine_id, fingerprint: engine_fp } = declared ?? {};
@@ -107,7 +109,7 @@ async function attestation(
             },
           }),
       ...(nonce === undefined ? {} : { nonce }),
-      ...(file === undefined ? {} : { key: file.key }),
+      ...(key === undefined ? {} : { key }),
     });
   });
 }

@@ -3,8 +3,8 @@
  * are read, although nothing is decompressed; where they cannot be told, a line says only where the block is.
  */
 import type { ByteSource } from '../../container/io/io.js';
-import { type LegacyBlock, LegacyReader } from '../../container/legacy-reader.js';
-import { LEGACY_ENGINE } from '../../container/legacy-meta.js';
+import { type LegacyBlock, LegacyReader } from '../../container/legacy/legacy-reader.js';
+import { LEGACY_ENGINE } from '../../container/legacy/legacy-meta.js';
 import type { Context } from '../context.js';
 import { formatFixedTime } from '../durations.js';
 import { type Column, formatRow, titlesOf } from '../table.js';

@@ -1,5 +1,5 @@
 /** `inspect --chunks`: one line per chunk as it stands in the file (h4mk.md 3), streamed. */
-import { HEADER_BYTES } from '../../container/layout.js';
+import { HEADER_BYTES } from '../../container/format/layout.js';
 import type { Context } from '../context.js';
 import { type Column, formatRow, titlesOf } from '../table.js';
 import type { FileWalker } from '../walk.js';

@@ -2,8 +2,8 @@
  * What `inspect --map` draws, gathered on one walk in memory that does not depend on the file: how many bytes each tag has
  * in each stretch of the file, and in which stretches of time each track has blocks and keyframes.
  */
-import type { ChunkInfo } from '../../container/chunk.js';
-import { CHUNK_HEADER_BYTES, HEADER_BYTES, isMediaMode } from '../../container/layout.js';
+import type { ChunkInfo } from '../../container/format/chunk.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES, isMediaMode } from '../../container/format/layout.js';
 import type { H4Error } from '../../utils/error.js';
 import { type FileWalker, type WalkedRecord, isFileFault } from '../walk.js';
 import { spanOf } from './summary.js';

@@ -10,7 +10,7 @@ import {
   TILE_HEAD_BYTES,
   TOKEN_BYTES,
   TOKN_HEAD_BYTES,
-} from '../../container/layout.js';
+} from '../../container/format/layout.js';
 import type { TimeScale } from '../durations.js';
 import {
   type FieldRow,

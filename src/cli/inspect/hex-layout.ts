@@ -2,7 +2,7 @@
  * The fields of fixed places of every chunk, written down as tables beside those of the specification: name, kind, size,
  * and what the value means in words.
  */
-import { MODE } from '../../container/layout.js';
+import { MODE } from '../../container/format/layout.js';
 import { type TimeScale, formatTime, originalMicros } from '../durations.js';
 
 /** Section of the specification for each tag. */

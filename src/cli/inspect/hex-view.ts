@@ -2,11 +2,11 @@
  * `inspect --hex`: the file header and chunk after chunk, field by field, each with its bytes and with the section of the
  * specification that describes it. Only the beginning of long payloads is read.
  */
-import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../container/layout.js';
-import type { ChunkInfo } from '../../container/chunk.js';
-import { parseTail } from '../../container/tail.js';
-import { Tile } from '../../container/tile.js';
-import { parseTokn } from '../../container/tokn.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../container/format/layout.js';
+import type { ChunkInfo } from '../../container/format/chunk.js';
+import { parseTail } from '../../container/format/tail.js';
+import { Tile } from '../../container/format/tile.js';
+import { parseTokn } from '../../container/format/tokn.js';
 import { crc32 } from '../../utils/crc32.js';
 import type { H4Error } from '../../utils/error.js';
 import type { Context } from '../context.js';

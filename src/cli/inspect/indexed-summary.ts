@@ -2,9 +2,9 @@
  * The summary of a closed recording, from its index: a few dozen positioned reads, whatever its length. The numbers of
  * records and bytes are those of the end record.
  */
-import { CHUNK_HEADER_BYTES, SEEK_HEAD_BYTES, TILE_LEVELS, isMediaMode } from '../../container/layout.js';
-import type { MetaLedger } from '../../container/meta.js';
-import type { H4MKReader } from '../../container/reader.js';
+import { CHUNK_HEADER_BYTES, SEEK_HEAD_BYTES, TILE_LEVELS, isMediaMode } from '../../container/format/layout.js';
+import type { MetaLedger } from '../../container/format/meta.js';
+import type { H4MKReader } from '../../container/read/reader.js';
 import { toHex } from '../../utils/bytes.js';
 import type { FileWalker } from '../walk.js';
 import { type Summary, type TrackSummary, spanOf } from './summary.js';

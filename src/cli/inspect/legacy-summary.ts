@@ -1,7 +1,7 @@
 /** What `inspect` tells about a legacy file beside its chunks (h4mk.md 13). */
 import type { ByteSource } from '../../container/io/io.js';
-import { LEGACY_ENGINE, type LegacyMeta } from '../../container/legacy-meta.js';
-import { LegacyReader } from '../../container/legacy-reader.js';
+import { LEGACY_ENGINE, type LegacyMeta } from '../../container/legacy/legacy-meta.js';
+import { LegacyReader } from '../../container/legacy/legacy-reader.js';
 import type { JsonObject } from '../../utils/json-value.js';
 import { formatBytes } from '../byte-counts.js';
 import type { Printer } from '../render.js';

@@ -1,6 +1,6 @@
 /** `inspect --records`: one line per record, from its TOKN (h4mk.md 4), streamed. Times are original times. */
-import { MODE, type Mode, isMediaMode } from '../../container/layout.js';
-import { type Tokn, tokensOf } from '../../container/tokn.js';
+import { MODE, type Mode, isMediaMode } from '../../container/format/layout.js';
+import { type Tokn, tokensOf } from '../../container/format/tokn.js';
 import { toHex } from '../../utils/bytes.js';
 import type { Context } from '../context.js';
 import { type TimeScale, durationMicros, formatFixedTime, formatSeconds, originalMicros } from '../durations.js';

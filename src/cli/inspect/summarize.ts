@@ -3,8 +3,8 @@
  * slice, an old one) is walked from chunk to chunk, and what was found up to a break stands beside the error.
  */
 import type { ByteSource } from '../../container/io/io.js';
-import { TAIL_STATE } from '../../container/layout.js';
-import { H4MKReader } from '../../container/reader.js';
+import { TAIL_STATE } from '../../container/format/layout.js';
+import { H4MKReader } from '../../container/read/reader.js';
 import { FileWalker, isFileFault } from '../walk.js';
 import { indexedSummary } from './indexed-summary.js';
 import type { Summary } from './summary.js';

@@ -1,6 +1,6 @@
 /** What `inspect` tells about a file: one type, whether it was read from the index or gathered on a walk. */
-import type { RecordingInfo, SourceInfo, TrackInfo } from '../../container/meta.js';
-import { type Tokn, tokensOf } from '../../container/tokn.js';
+import type { RecordingInfo, SourceInfo, TrackInfo } from '../../container/format/meta.js';
+import { type Tokn, tokensOf } from '../../container/format/tokn.js';
 import type { H4Error } from '../../utils/error.js';
 import { MICROSECONDS, type TimeScale } from '../durations.js';
 import type { LegacySummary } from './legacy-summary.js';

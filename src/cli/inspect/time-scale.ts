@@ -1,7 +1,7 @@
 /** The time scale of a file, from record 0 alone. */
-import { HEADER_BYTES } from '../../container/layout.js';
-import { DEFAULT_LIMITS } from '../../container/limits.js';
-import { MetaLedger, parseMeta } from '../../container/meta.js';
+import { HEADER_BYTES } from '../../container/format/layout.js';
+import { DEFAULT_LIMITS } from '../../container/format/limits.js';
+import { MetaLedger, parseMeta } from '../../container/format/meta.js';
 import { MICROSECONDS, type TimeScale } from '../durations.js';
 import { type FileWalker, isFileFault } from '../walk.js';
 

@@ -1,11 +1,11 @@
 /** The summary of a file without a usable index: everything is counted on one walk, which ends where the file breaks. */
-import type { ChunkInfo } from '../../container/chunk.js';
-import { HEADER_BYTES, SEEK_HEAD_BYTES, TAIL_STATE, isMediaMode } from '../../container/layout.js';
-import { DEFAULT_LIMITS } from '../../container/limits.js';
-import { LEGACY_DEFAULTS, parseLegacyMeta } from '../../container/legacy-meta.js';
-import { leafHash } from '../../container/merkle.js';
-import { MetaLedger, parseMeta } from '../../container/meta.js';
-import { type Tail, parseTail } from '../../container/tail.js';
+import type { ChunkInfo } from '../../container/format/chunk.js';
+import { HEADER_BYTES, SEEK_HEAD_BYTES, TAIL_STATE, isMediaMode } from '../../container/format/layout.js';
+import { DEFAULT_LIMITS } from '../../container/format/limits.js';
+import { LEGACY_DEFAULTS, parseLegacyMeta } from '../../container/legacy/legacy-meta.js';
+import { leafHash } from '../../container/tree/merkle.js';
+import { MetaLedger, parseMeta } from '../../container/format/meta.js';
+import { type Tail, parseTail } from '../../container/format/tail.js';
 import { toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
 import type { JsonObject } from '../../utils/json-value.js';

@@ -3,6 +3,8 @@
  * its own name, and whatever goes wrong, what is on the disk stays there: the failure says how much of it is durable.
  */
 import type { CompressionEngine } from '../../compression/api/engine.js';
+import type { MaskSpec } from '../../container/secrecy/block-secrets.js';
+import type { CheckpointSigner } from '../../container/sign/checkpoint-signer.js';
 import { createLiveFileSink, type LiveFileSink } from '../../storage/node/live-file.js';
 import type { FrameRate } from '../../tokenizers/frame-clock.js';
 import { toHex } from '../../utils/bytes.js';
@@ -11,6 +13,7 @@ import type { Context } from '../context.js';
 import type { CommandEngines } from '../engines.js';
 import { Interruption, printWarning } from '../exit.js';
 import { STDIN, inputName } from '../input.js';
+import type { Signer } from '../signer.js';
 import { STDOUT, isSameFile, withoutProgramAdvice } from '../output.js';
 import { type LiveInput, openLiveInput } from './live-input.js';
 import { runLiveLoop } from './live-loop.js';
@@ -31,9 +34,18 @@ export interface LiveExportOptions {
   readonly engines: CommandEngines;
   readonly engineFor: (head: Uint8Array) => { readonly engine: CompressionEngine; readonly mediaType: string };
   readonly uid?: string;
+  /** How blocks are hidden. A recording that is gone on with needs its key again. */
+  readonly secrecy?: MaskSpec;
+  /** Absent: what is redacted later may be guessed. */
+  readonly blindSeed?: Uint8Array;
+  readonly signer?: Signer;
   readonly indexRecords: number;
   readonly indexSeconds: number;
   readonly progress: boolean;
+}
+
+interface RecordOptions extends Omit<LiveExportOptions, 'signer'> {
+  readonly signer?: CheckpointSigner;
 }
 
 const UID_BYTES = 16;
@@ -47,15 +59,19 @@ export async function exportLive(file: string, options: LiveExportOptions, conte
   if (file !== STDIN && (await isSameFile(output, file))) {
     throw new H4Error('H4_PARAM', `Cannot write ${output}: it is the file that is read; choose another name for -o`);
   }
+  const { signer, ...others } = options;
+  // What it records can be read while it grows.
+  const signing = signer === undefined ? {} : { signer: signer.createCheckpointSigner({ isPublishedWhole: false }) };
   const input = await openLiveInput(file, context);
   try {
-    const opened = await (options.resume ? resumeLive(output, options.engines, context) : undefined);
+    const tools = { ...others, ...signing };
+    const opened = await (options.resume ? resumeLive(output, tools, context) : undefined);
     const sink =
       opened?.sink ??
       (await createLiveFileSink(output, { overwrite: options.force || options.resume }).catch((error: unknown) => {
         throw withoutProgramAdvice(error);
       }));
-    return await record(input, sink, file, { ...options, ...opened?.settings }, context, opened?.resumed);
+    return await record(input, sink, file, { ...tools, ...opened?.settings }, context, opened?.resumed);
   } finally {
     await input.close();
   }
@@ -65,7 +81,7 @@ async function record(
   input: LiveInput,
   sink: LiveFileSink,
   file: string,
-  options: LiveExportOptions,
+  options: RecordOptions,
   context: Context,
   resumed: ResumedRecording | undefined,
 ): Promise<LiveResult> {

@@ -1,15 +1,20 @@
 /**
  * Writes a live recording: blocks as they fill up or are cut, and index points, each of which is durable before anybody is
  * told of it (h4mk.md 8.2, 9.3). The order is always the same: records, tiles and TAIL into the file, the file to the disk,
- * then the sidecar, then the news. So whatever has been told survives a crash.
+ * then the sidecar, then the news. So whatever has been told survives a crash. Where a signature stands before TAIL, the file
+ * goes to the disk before it, too: whatever has been signed survives as well.
  */
 import type { CompressionEngine, EngineInfo } from '../../compression/api/engine.js';
-import { H4MKBuilder, type RecordingSummary } from '../../container/builder.js';
-import type { ClockInfo, SourceInfo, TrackInfo } from '../../container/meta.js';
+import type { MaskSpec } from '../../container/secrecy/block-secrets.js';
+import { H4MKBuilder, type RecordingSummary } from '../../container/write/builder.js';
+import type { CheckpointSigner } from '../../container/sign/checkpoint-signer.js';
+import type { ClockInfo, SourceInfo, TrackInfo } from '../../container/format/meta.js';
+import type { SigningOptions } from '../../container/sign/signing-cadence.js';
 import type { LiveFileSink } from '../../storage/node/live-file.js';
 import type { FrameRate } from '../../tokenizers/frame-clock.js';
 import { toHex } from '../../utils/bytes.js';
 import { createSha256 } from '../../utils/sha256.js';
+import { type SignedBy, signedBy } from '../signer.js';
 import { BlockCollector } from './block-collector.js';
 import { type TimeBlock, arrivalTimes, frameTimes } from './block-times.js';
 
@@ -31,6 +36,10 @@ export interface LiveRecorderOptions {
   /** Absent: blocks have the time at which they arrived. */
   readonly frameRate?: FrameRate;
   readonly uid: string;
+  /** Absent: everybody can read what is recorded. */
+  readonly secrecy?: MaskSpec;
+  /** Absent: what is redacted later may be guessed. */
+  readonly blindSeed?: Uint8Array;
   /** Blocks from one index point to the next. */
   readonly indexRecords: number;
   /** Microseconds since the recording began; never goes back. */
@@ -38,6 +47,8 @@ export interface LiveRecorderOptions {
   /** The time of day at which it began, in microseconds since 1970, where that is known. */
   readonly startedUtcMicros?: number;
   readonly onPoint: (point: Acknowledged) => Promise<void>;
+  /** Signs every index point and the close. */
+  readonly signer?: CheckpointSigner;
   /** The recording that this one goes on with. */
   readonly resumed?: ResumedRecording;
 }
@@ -59,6 +70,8 @@ export interface LiveResult extends RecordingSummary {
   readonly uid: string;
   readonly engine: EngineInfo;
   readonly source: SourceInfo;
+  readonly hidden?: MaskSpec['mode'];
+  readonly signed?: SignedBy;
 }
 
 interface Started {
@@ -133,7 +146,7 @@ export class LiveRecorder {
   async close(name: string | undefined): Promise<LiveResult> {
     await this.#writeBlock();
     const { builder, engine, mediaType } = await this.#start();
-    const { uid, resumed } = this.#options;
+    const { uid, resumed, secrecy, blindSeed, signer } = this.#options;
     const digest = this.#hash.digest();
     // What came before an interruption has been hashed by nobody: then the source is not described.
     const source: SourceInfo =
@@ -142,11 +155,14 @@ export class LiveRecorder {
         : {
             ...(name === undefined ? {} : { name }),
             bytes: this.#bytes,
-            sha256: toHex(digest),
+            // Everybody reads META, and could test guesses of what is hidden, or redacted later, with it.
+            ...(secrecy === undefined && blindSeed === undefined ? { sha256: toHex(digest) } : {}),
             media_type: mediaType,
           };
     const summary = await builder.close({ ...(mediaType === undefined ? {} : { source }), ...this.#clock });
-    return { ...summary, uid: resumed?.uid ?? uid, engine, source };
+    const signed = signer === undefined ? {} : { signed: signedBy(signer) };
+    const hidden = secrecy === undefined ? {} : { hidden: secrecy.mode };
+    return { ...summary, uid: resumed?.uid ?? uid, engine, source, ...hidden, ...signed };
   }
 
   /** Which time of day the beginning was. */
@@ -174,14 +190,24 @@ export class LiveRecorder {
   /** Begins with the first block, because its first bytes decide about the engine; without any, when it is closed. */
   async #start(head: Uint8Array = new Uint8Array(0)): Promise<Started> {
     if (this.#started === undefined) {
-      const { engineFor, blockSize, gop, frameRate, uid } = this.#options;
+      const { engineFor, blockSize, gop, frameRate, uid, secrecy, blindSeed, signer } = this.#options;
       const { engine, mediaType } = engineFor(head);
       const rate = frameRate === undefined ? {} : { fps_hint: frameRate };
       const track: TrackInfo = { id: TRACK, kind: 'opaque', block_size: blockSize, gop, ...rate };
       // At the beginning, too: whoever goes on with the recording after a crash knows how long it stood still.
-      const builder = await H4MKBuilder.create(this.#sink, { engine, tracks: [track], uid, ...this.#clock });
+      const builder = await H4MKBuilder.create(this.#sink, {
+        ...{ engine, tracks: [track], uid, ...this.#clock },
+        ...(secrecy === undefined ? {} : { secrecy }),
+        ...(blindSeed === undefined ? {} : { blindSeed }),
+        ...(signer === undefined ? {} : { signing: liveSigning(signer, this.#sink) }),
+      });
       this.#started = { builder, engine: engine.info(), mediaType };
     }
     return this.#started;
   }
+}
+
+/** What is signed is on the disk before: a recording must never have fewer records than were signed of it. */
+export function liveSigning(signer: CheckpointSigner, sink: LiveFileSink): SigningOptions {
+  return { signer, every: 0, sync: () => sink.sync() };
 }

@@ -4,13 +4,20 @@
  */
 import { lstat } from 'node:fs/promises';
 import type { CompressionEngine } from '../../compression/api/engine.js';
-import { H4MKBuilder } from '../../container/builder.js';
-import { encodeHeader } from '../../container/header.js';
-import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../container/layout.js';
-import { type ClockInfo, type TrackInfo, ZERO_UID } from '../../container/meta.js';
-import { type Resumption, assertResumable, readResumption } from '../../container/recover.js';
-import { type RecoveryScan, scanRecording } from '../../container/recovery-scan.js';
-import { type Tail, parseTail } from '../../container/tail.js';
+import type { MaskSpec } from '../../container/secrecy/block-secrets.js';
+import { H4MKBuilder } from '../../container/write/builder.js';
+import type { CheckpointSigner } from '../../container/sign/checkpoint-signer.js';
+import { encodeHeader } from '../../container/format/header.js';
+import { KeyRing } from '../../container/secrecy/key-ring.js';
+import type { ByteSource } from '../../container/io/io.js';
+import { CHUNK_HEADER_BYTES, HEADER_BYTES } from '../../container/format/layout.js';
+import { DEFAULT_LIMITS } from '../../container/format/limits.js';
+import { type ClockInfo, type KeyEpoch, type TrackInfo, ZERO_UID } from '../../container/format/meta.js';
+import { type Resumption, assertResumable, readResumption } from '../../container/recover/recover.js';
+import { type RecoveryScan, scanRecording } from '../../container/recover/recovery-scan.js';
+import { createWritingEpoch } from '../../container/secrecy/secrecy.js';
+import { readSign } from '../../container/read/sign-reader.js';
+import { type Tail, parseTail } from '../../container/format/tail.js';
 import { openFileSource } from '../../storage/node/file-source.js';
 import { type LiveFileSink, createLiveFileSink } from '../../storage/node/live-file.js';
 import { readSidecar } from '../../storage/node/sidecar.js';
@@ -23,7 +30,7 @@ import { formatTime } from '../durations.js';
 import { type CommandEngines, engineToGoOn } from '../engines.js';
 import { printWarning } from '../exit.js';
 import { printable } from '../text.js';
-import type { ResumedRecording } from './live-recorder.js';
+import { type ResumedRecording, liveSigning } from './live-recorder.js';
 
 /** A clock that was wrong by centuries must not end a recording. */
 const MAX_PTS = 2 ** 52;
@@ -33,6 +40,14 @@ export interface ResumedLive {
   readonly resumed: ResumedRecording;
   /** As the recording was begun: these count, and not what the command line says now. */
   readonly settings: { readonly blockSize?: number; readonly gop?: number; readonly frameRate?: FrameRate };
+}
+
+/** What going on takes besides the file. */
+export interface ResumeNeeds {
+  readonly engines: CommandEngines;
+  readonly secrecy?: MaskSpec;
+  readonly blindSeed?: Uint8Array;
+  readonly signer?: CheckpointSigner;
 }
 
 interface Found {
@@ -46,7 +61,7 @@ interface Found {
 /** Opens OUT for going on; undefined where there is no recording yet, so that whatever is there may be replaced. */
 export async function resumeLive(
   output: string,
-  engines: CommandEngines,
+  needs: ResumeNeeds,
   context: Context,
 ): Promise<ResumedLive | undefined> {
   if ((await lstat(output).catch(() => undefined)) === undefined) return undefined;
@@ -55,7 +70,7 @@ export async function resumeLive(
   try {
     sink = await createLiveFileSink(output, {
       resumeAt: async () => {
-        found = await findResumption(output, engines, context);
+        found = await findResumption(output, needs, context);
         return found.scan.end;
       },
     });
@@ -67,16 +82,30 @@ export async function resumeLive(
     return undefined;
   }
   if (found === undefined) throw new H4Error('H4_INTERNAL', 'A file was opened for going on, but not looked at');
-  return opened(output, sink, found, context);
+  return opened(output, sink, found, needs, context);
 }
 
-async function findResumption(output: string, engines: CommandEngines, { io }: Context): Promise<Found> {
+async function findResumption(
+  output: string,
+  { engines, secrecy, signer }: ResumeNeeds,
+  { io }: Context,
+): Promise<Found> {
   const source = await openFileSource(output);
   try {
     const promised = await promisedTail(output);
     const { signal } = io;
-    const scan = await scanRecording(source, { signal, ...(promised === undefined ? {} : { promised }) });
+    let fileId = new Uint8Array(0);
+    const scan = await scanRecording(source, {
+      ...{ signal, ...(promised === undefined ? {} : { promised }) },
+      // The root of one record is its hash.
+      onRecord: (size, root) => {
+        if (size === 1) fileId = root().slice();
+      },
+    });
     assertResumable(scan, promised);
+    await signer?.begin(fileId);
+    assertNoneLost(scan, signer);
+    assertKey(scan.metas.epochs, secrecy, printable(output));
     const [track, ...others] = scan.metas.tracks;
     const { timebase: [num, den] = [], uid } = scan.metas.info ?? {};
     if (track?.kind !== 'opaque' || others.length > 0 || num !== 1 || den !== 1_000_000 || uid === ZERO_UID) {
@@ -86,10 +115,54 @@ async function findResumption(output: string, engines: CommandEngines, { io }: C
     if (scan.metas.info === undefined) throw new H4Error('H4_RECORD0', 'There is no record 0 to go on from');
     // Before anything is cut off: without its engine the recording cannot go on.
     const engine = await engineToGoOn(scan.metas.info.compression, engines);
-    return { scan, resumption: await readResumption(source, scan, { signal }), track, engine };
+    const onRecord = signer === undefined ? {} : { onRecord: signer.passed.bind(signer) };
+    const resumption = await readResumption(source, scan, { signal, ...onRecord });
+    await assertSameSigner(output, source, resumption, signer);
+    return { scan, resumption, track, engine };
   } finally {
     await source.close();
   }
+}
+
+/** What is hidden stays hidden, with its own key and a salt that it has not used, and so in a new key epoch (h4mk.md 12, 14). */
+function assertKey(epochs: readonly KeyEpoch[], secrecy: MaskSpec | undefined, name: string): void {
+  if (epochs.length === 0) return;
+  if (secrecy === undefined) {
+    const message = `Cannot go on with ${name}: it is masked or encrypted; give --encrypt, or --mask, and its key again`;
+    throw new H4Error('H4_KEY_MISSING', message);
+  }
+  new KeyRing([secrecy.key]).admit(epochs);
+  createWritingEpoch(secrecy, epochs);
+}
+
+/** Who has signed more than there is left would sign another history by going on (h4mk.md 8.2). */
+function assertNoneLost({ records }: RecoveryScan, signer: CheckpointSigner | undefined): void {
+  const signed = signer?.latest?.size ?? 0;
+  if (signed <= records) return;
+  throw new H4Error(
+    'H4_ROLLBACK',
+    `${signed} records were signed, as the history of the key says, but ${records} are left: going on would sign another ` +
+      'history of them; start a new recording, which has another uid',
+    { detail: { signed_size: signed, records } },
+  );
+}
+
+/** Whoever trusts the recording up to here must be able to trust what follows, by the same name. */
+async function assertSameSigner(
+  output: string,
+  source: ByteSource,
+  { state }: Resumption,
+  signer: CheckpointSigner | undefined,
+): Promise<void> {
+  if (state.sign === 0) return;
+  const { name } = (await readSign(source, state.sign, DEFAULT_LIMITS)).note.origin;
+  if (name === signer?.name) return;
+  const given = signer === undefined ? 'no --signer is given' : `--signer is ${signer.name}`;
+  throw new H4Error(
+    'H4_PARAM',
+    `Cannot go on with ${printable(output)}: it is signed by ${printable(name)}, and ${printable(given)}; give it its own key, ` +
+      'or start a new recording',
+  );
 }
 
 /** What the sidecar says to be safe. Without knowing that, nothing must be cut off. */
@@ -119,12 +192,17 @@ async function opened(
   output: string,
   sink: LiveFileSink,
   { scan, resumption, track, engine }: Found,
+  { secrecy, blindSeed, signer }: ResumeNeeds,
   context: Context,
 ): Promise<ResumedLive> {
   try {
     const { info } = scan.metas;
     if (info === undefined) throw new H4Error('H4_RECORD0', 'There is no record 0 to go on from');
-    const builder = H4MKBuilder.resume(sink, resumption, engine);
+    const builder = H4MKBuilder.resume(sink, resumption, engine, {
+      ...(secrecy === undefined ? {} : { secrecy }),
+      ...(blindSeed === undefined ? {} : { blindSeed }),
+      ...(signer === undefined ? {} : { signing: liveSigning(signer, sink) }),
+    });
     const startPts = goesOnAt(resumption.endPts, scan.metas.clock, context.io.utcMicros?.());
     const blocks = resumption.state.ledger.totals().find((total) => total.track === track.id)?.records ?? 0;
     const { records, end, lost } = scan;

@@ -3,6 +3,7 @@
  * same time. One that dies takes the check of its file with it, which is told as a defect (`H4_INTERNAL`), and nothing else.
  */
 import { Worker } from 'node:worker_threads';
+import type { Demands } from '../../container/check/demands.js';
 import { assertNotCancelled } from '../../storage/cancel.js';
 import { H4Error } from '../../utils/error.js';
 import { failureOf } from '../exit.js';
@@ -21,15 +22,17 @@ const LIMITS = { maxYoungGenerationSizeMb: 4 } as const;
 export class CheckPool {
   readonly #signal: AbortSignal;
   readonly #entry: URL;
+  readonly #demands: Demands;
   readonly #close = (): void => void this.close();
   readonly #idle: CheckThread[] = [];
   readonly #threads = new Set<CheckThread>();
   #isUsable = true;
 
-  /** When `signal` is aborted the pool is closed. */
-  constructor(signal: AbortSignal, entry: URL = checkWorker()) {
+  /** When `signal` is aborted the pool is closed. Every thread gets its own copy of `demands`. */
+  constructor(signal: AbortSignal, entry: URL = checkWorker(), demands: Demands = {}) {
     this.#signal = signal;
     this.#entry = entry;
+    this.#demands = demands;
     signal.addEventListener('abort', this.#close, { once: true });
   }
 
@@ -60,7 +63,7 @@ export class CheckPool {
 
   #start(): CheckThread | undefined {
     try {
-      const thread = new CheckThread(this.#entry, this.#signal);
+      const thread = new CheckThread(this.#entry, this.#signal, this.#demands);
       this.#threads.add(thread);
       return thread;
     } catch {
@@ -85,9 +88,10 @@ class CheckThread {
   #isStopped = false;
   isAlive = true;
 
-  constructor(entry: URL, signal: AbortSignal) {
+  constructor(entry: URL, signal: AbortSignal, demands: Demands) {
     this.#signal = signal;
-    this.#worker = new Worker(entry, { name: 'harmony4-verify', execArgv: [], resourceLimits: LIMITS });
+    const settings = { name: 'harmony4-verify', execArgv: [], resourceLimits: LIMITS, workerData: demands };
+    this.#worker = new Worker(entry, settings);
     this.#worker.on('message', (reply: CheckReply) => this.#receive(reply));
     this.#worker.on('error', (thrown) => this.#end(thrown));
     this.#worker.on('exit', (code) => this.#end(`exit code ${code}`));

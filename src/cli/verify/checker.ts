@@ -1,7 +1,13 @@
 /** The check of one file, on whichever thread: from opening it to an outcome that is plain data and can go to another one. */
-import { createIterableFeed } from '../../container/feed.js';
+import type { Demands } from '../../container/check/demands.js';
+import { createIterableFeed } from '../../container/source/feed.js';
 import type { ByteSource } from '../../container/io/io.js';
-import { type VerificationReport, verifyContainer, verifyStream } from '../../container/verify.js';
+import {
+  type VerificationReport,
+  type VerifyOptions,
+  verifyContainer,
+  verifyStream,
+} from '../../container/check/verify.js';
 import { EXIT, type Failure, failureOf } from '../exit.js';
 import { type Portrait, portraitOf } from './portrait.js';
 import { type RecordStates, recordStates } from './record-states.js';
@@ -32,6 +38,8 @@ export interface Checked {
 
 export interface CheckEvents {
   readonly signal: AbortSignal;
+  /** None: the form of the file is checked, and nothing about who made it. */
+  readonly demands?: Demands;
   readonly onOpen?: (bytes: number) => void;
   /** Called now and then with the number of bytes checked so far. */
   readonly onProgress?: (bytes: number) => void;
@@ -61,11 +69,11 @@ export async function checkFile(
 export async function checkPieces(
   pieces: AsyncIterable<Uint8Array>,
   options: CheckOptions,
-  { signal, onProgress }: CheckEvents,
+  events: CheckEvents,
 ): Promise<Checked> {
+  const { signal } = events;
   try {
-    const events = { signal, ...(onProgress === undefined ? {} : { onProgress }) };
-    const report = await verifyStream(createIterableFeed(pieces), events);
+    const report = await verifyStream(createIterableFeed(pieces), verifyOptions(events));
     const exitCode = exitCodeUnder(options.allow, report);
     return { exitCode, report: { ...report, exit_code: exitCode } };
   } catch (error) {
@@ -75,10 +83,10 @@ export async function checkPieces(
 }
 
 async function checkSource(file: ByteSource, options: CheckOptions, events: CheckEvents): Promise<Checked> {
-  const { signal, onProgress } = events;
+  const { signal } = events;
   const hashed = options.hash ? hashWhileReading(file) : undefined;
   const source = hashed?.source ?? file;
-  const report = await verifyContainer(source, { signal, ...(onProgress === undefined ? {} : { onProgress }) });
+  const report = await verifyContainer(source, verifyOptions(events));
   const exitCode = exitCodeUnder(options.allow, report);
   const sha256 = await hashed?.digest(signal);
   const records = options.records ? await recordStates(file, report, signal) : undefined;
@@ -90,6 +98,10 @@ async function checkSource(file: ByteSource, options: CheckOptions, events: Chec
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(portrait === undefined ? {} : { portrait }),
   };
+}
+
+function verifyOptions({ signal, demands = {}, onProgress }: CheckEvents): VerifyOptions {
+  return { signal, ...demands, ...(onProgress === undefined ? {} : { onProgress }) };
 }
 
 /** The outcome for a file that could not be checked, so that a program gets one object per file whatever happens. */
@@ -107,10 +119,14 @@ export function uncheckedFile(failure: Failure): Checked {
       file_id: null,
       records: 0,
       tree_size: 0,
+      signed_size: 0,
       redacted: 0,
       bytes: 0,
+      checkpoint: null,
       signatures: [],
       signature_count: 0,
+      statements: [],
+      statement_count: 0,
       errors: [{ code, offset: 0, message }],
       warnings: [],
       error_count: 1,

@@ -5,18 +5,16 @@ import type { Context } from '../context.js';
 import { STDIN, inputName } from '../input.js';
 import { isSameFile, writeOutput } from '../output.js';
 import type { Checked } from './checker.js';
+import type { MethodOptions } from './html-method.js';
 import { HtmlReport } from './html-report.js';
 import { ManifestWriter } from './manifest.js';
 import type { Tally } from './tally.js';
 import type { Target } from './targets.js';
-import type { Allowance } from './verdict.js';
 
-export interface DocumentOptions {
+export interface DocumentOptions extends Omit<MethodOptions, 'files'> {
   readonly manifest?: string;
   readonly report?: string;
   readonly force?: boolean;
-  readonly recursive?: boolean;
-  readonly allow: ReadonlySet<Allowance>;
 }
 
 export interface Documents {
@@ -32,20 +30,20 @@ export async function withDocuments<Result>(
   context: Context,
   work: (documents: Documents) => Promise<Result>,
 ): Promise<Result> {
-  const { manifest, report, force = false, allow } = options;
+  const { manifest, report, force = false, allow, trust } = options;
   if (manifest !== undefined && manifest === report) {
     throw new H4Error('H4_PARAM', `Cannot write manifest and report to one file, ${inputName(manifest)}: name two`);
   }
   const open = async <T>(file: string | undefined, fill: (sink?: ByteSink) => Promise<T>): Promise<T> => {
     if (file === undefined) return fill();
-    await assertNoInput(file, files);
+    await assertNoRecording(file, files);
     // None of the inputs it is compared with: that has been done, with all of them.
     return writeOutput(file, { force, input: STDIN, hashing: false }, context, fill);
   };
   return open(manifest, (manifestSink) =>
     open(report, async (reportSink) => {
       const page = reportSink && new HtmlReport(reportSink, { files, ...options }, context);
-      const list = manifestSink && new ManifestWriter(manifestSink, allow);
+      const list = manifestSink && new ManifestWriter(manifestSink, { allow, trust });
       try {
         await list?.begin();
         const result = await work({
@@ -69,7 +67,7 @@ export async function withDocuments<Result>(
 }
 
 /** Refuses standard output, which has the results, and everything that is or could be a recording. */
-async function assertNoInput(file: string, inputs: readonly string[]): Promise<void> {
+export async function assertNoRecording(file: string, inputs: readonly string[]): Promise<void> {
   const refuse = (why: string): never => {
     throw new H4Error('H4_PARAM', `Cannot write ${file === STDIN ? 'standard output' : inputName(file)}: ${why}`);
   };

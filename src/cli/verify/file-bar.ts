@@ -3,7 +3,7 @@
  * differ by pattern and not by colour alone; the table below the bar says the same in words.
  */
 import { HEADER_SHARE } from '../inspect/file-map.js';
-import type { VerificationReport } from '../../container/verify.js';
+import type { VerificationReport } from '../../container/check/verify.js';
 import { formatBytes } from '../byte-counts.js';
 import { type Markup, markup } from './markup.js';
 import type { Portrait } from './portrait.js';

@@ -3,25 +3,32 @@
  * writer closes the recording, when something is broken, or when the user has seen enough.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ByteFeed, createIterableFeed } from '../../container/feed.js';
-import { createLimits } from '../../container/limits.js';
-import type { VerificationReport } from '../../container/report.js';
-import { createStreamRun } from '../../container/verify.js';
+import type { Demands } from '../../container/check/demands.js';
+import { type ByteFeed, createIterableFeed } from '../../container/source/feed.js';
+import { createLimits } from '../../container/format/limits.js';
+import type { VerificationReport } from '../../container/check/report.js';
+import { createStreamRun } from '../../container/check/verify.js';
 import { FollowFeed, type GrowingBytes } from '../../storage/follow.js';
 import { openGrowingUrl } from '../../storage/http/growing.js';
 import { openGrowingBytes } from '../../storage/node/growing-bytes.js';
 import { toHex } from '../../utils/bytes.js';
 import { formatBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
+import { EXIT } from '../exit.js';
 import { STDIN, inputName, readStdin, resultName } from '../input.js';
 import { readableBytes } from '../media-input.js';
 import { Progress } from '../progress.js';
 import { isRemote } from '../remote.js';
 import { ClosedPipe } from '../render.js';
-import { counted } from '../text.js';
+import { counted, printable } from '../text.js';
+import type { SeenFile } from './seen-file.js';
+import { signerIn } from './signers.js';
 
 export interface FollowVerbOptions {
   readonly progress: boolean;
+  readonly demands: Demands;
+  /** Where what is signed is remembered as it grows. */
+  readonly seen: SeenFile | undefined;
   /** End after so many seconds in which nothing new has come. */
   readonly idleSeconds?: number;
 }
@@ -49,7 +56,7 @@ export async function followFile(
   }
 }
 
-/** Tells how much is sound. Resolves to whether anybody listens. */
+/** Tells how much is sound. Resolves to whether more is worth waiting for: somebody listens, and nothing is contradicted. */
 type Tell = (bytes: number) => Promise<boolean>;
 
 function feedOf(
@@ -112,14 +119,34 @@ async function follow(
       } else {
         await out.line(`${counted(records, 'record')}, ${formatBytes(bytes)}: sound so far`);
       }
+      const isContradicted = await tellSigned();
       await out.flush();
-      return true;
+      return !isContradicted;
     } catch (error) {
       if (!(error instanceof ClosedPipe)) throw error;
       return false;
     }
   };
-  const { run, received } = createStreamRun(untilStopped(feedFor(tell), io.signal), createLimits({}), {});
+  let signedSize = 0;
+  /** Tells and remembers what is signed now and was not before. Resolves to whether it contradicts what was seen before. */
+  const tellSigned = async (): Promise<boolean> => {
+    if ((run.result?.newest?.size ?? 0) <= signedSize) return false;
+    const { checkpoint, exit_code, errors } = run.report(received());
+    // What is old now may still become new; another history stays another one, and is not waited for.
+    if (errors.some(({ code }) => code === 'H4_EQUIVOCATION')) return true;
+    if (checkpoint === null || exit_code === EXIT.failed) return false;
+    signedSize = checkpoint.size;
+    options.seen?.remember(checkpoint);
+    await options.seen?.save();
+    if (json) await out.json({ event: 'signed', file: name, ...checkpoint });
+    else {
+      const signer = printable(signerIn(checkpoint.origin));
+      await out.line(`signed by ${signer}: the first ${counted(signedSize, 'record')}, root ${checkpoint.root}`);
+    }
+    return false;
+  };
+  const feed = untilStopped(feedFor(tell), io.signal);
+  const { run, received } = createStreamRun(feed, createLimits({}), options.demands);
   try {
     // A broken recording does not become whole by growing.
     while ((await run.step()) && run.findings.errorCount === 0) progress.update(run.offset);

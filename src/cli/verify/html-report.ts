@@ -6,32 +6,23 @@ import type { ByteSink } from '../../container/io/io.js';
 import { utf8Encode } from '../../utils/bytes.js';
 import { formatBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
-import { inputName } from '../input.js';
 import { counted } from '../text.js';
 import { VERSION } from '../version.js';
 import type { Checked } from './checker.js';
-import { fileDetails, verdictBox } from './html-section.js';
+import { type MethodOptions, methodSection } from './html-method.js';
+import { type DetailOptions, fileDetails, verdictBox } from './html-section.js';
 import { STYLE } from './html-style.js';
 import { type Markup, markup } from './markup.js';
-import { MARKS, type Statement, notShown, shortVerdict, shown } from './plain-words.js';
+import { type Facts, notShown, shown } from './plain-meaning.js';
+import { MARKS, type Statement, shortVerdict } from './plain-words.js';
+import { cosignersOf } from './signers.js';
 import { Spool } from './spool.js';
 import { type Tally, standingOf } from './tally.js';
 import { tallyLine } from './tally-view.js';
-import type { Allowance } from './verdict.js';
-
-export interface HtmlReportOptions {
-  /** What was checked, as it was typed. */
-  readonly files: readonly string[];
-  readonly recursive?: boolean;
-  readonly allow: ReadonlySet<Allowance>;
-}
-
-/** How many of the typed names the command that repeats the check shows. */
-const MAX_TYPED = 20;
 
 export class HtmlReport {
   readonly #sink: ByteSink;
-  readonly #options: HtmlReportOptions;
+  readonly #options: MethodOptions;
   readonly #context: Context;
   /** Lines of the table that stands before all sections, and the sections. */
   readonly #rows = new Spool();
@@ -41,8 +32,10 @@ export class HtmlReport {
   #count = 0;
   #signatures = 0;
   #isProven = true;
+  #isWitnessed = true;
+  #isComplete = true;
 
-  constructor(sink: ByteSink, options: HtmlReportOptions, context: Context) {
+  constructor(sink: ByteSink, options: MethodOptions, context: Context) {
     this.#sink = sink;
     this.#options = options;
     this.#context = context;
@@ -53,10 +46,11 @@ export class HtmlReport {
     this.#count++;
     this.#first ??= { name, checked };
     this.#signatures += checked.report.signature_count;
-    this.#isProven &&= checked.report.proven;
-    const id = `file-${this.#count}`;
-    const { command } = this.#context.io;
     const standing = standingOf(checked);
+    this.#isProven &&= checked.report.proven && (standing === 'sound' || standing === 'loss');
+    this.#isWitnessed &&= cosignersOf(checked.report).length > 0;
+    this.#isComplete &&= checked.report.state === 'OK' || checked.report.state === 'OK_WITH_REDACTIONS';
+    const id = `file-${this.#count}`;
     const { report } = checked;
     const row = markup`<tr class="${standing}">
       <th scope="row"><a href="#${id}">${name}</a></th>
@@ -67,7 +61,7 @@ export class HtmlReport {
     </tr> `;
     const section = markup`<section class="file" id="${id}">
       <h2>${name}</h2>
-      ${verdictBox(checked)} ${fileDetails(id, name, checked, command)}
+      ${verdictBox(checked)} ${fileDetails(id, name, checked, this.#detailOptions)}
     </section> `;
     await this.#rows.append(row.text);
     await this.#sections.append(section.text);
@@ -83,13 +77,19 @@ export class HtmlReport {
     await this.#write(this.#meaning(tally));
     if (only === undefined) await this.#copy(this.#sections);
     else {
-      const details = fileDetails('file-1', only.name, only.checked, this.#context.io.command);
+      const details = fileDetails('file-1', only.name, only.checked, this.#detailOptions);
       await this.#write(markup`<section class="details">
         <h2>The file</h2>
         ${details}
       </section>`);
     }
-    await this.#write(markup`${this.#method()}</main>${this.#footer()}</body></html>\n`);
+    await this.#write(
+      markup`${methodSection(this.#options, this.#context.io.command)}</main>${this.#footer()}</body></html>\n`,
+    );
+  }
+
+  get #detailOptions(): DetailOptions {
+    return { command: this.#context.io.command, trust: this.#options.trust };
   }
 
   /** Removes what was gathered. */
@@ -98,17 +98,27 @@ export class HtmlReport {
   }
 
   async #writeTable(tally: Tally): Promise<void> {
-    const { broken, unreadable, loss } = tally.counts;
-    const standing = broken > 0 ? 'broken' : unreadable > 0 ? 'unreadable' : loss > 0 ? 'loss' : 'sound';
+    const { broken, untrusted, unreadable, loss } = tally.counts;
+    const standing =
+      broken > 0 ? 'broken' : untrusted > 0 ? 'untrusted' : unreadable > 0 ? 'unreadable' : loss > 0 ? 'loss' : 'sound';
     const verdict =
       standing === 'sound'
-        ? 'All are undamaged.'
+        ? this.#isProven
+          ? 'All are proven: signed by whom this check believes, and unchanged.'
+          : 'All are undamaged.'
         : [
             ...(broken > 0 ? [`${counted(broken, 'file')} failed and must not be relied on.`] : []),
+            ...(untrusted > 0
+              ? [`${counted(untrusted, 'file')} ${untrusted === 1 ? 'is' : 'are'} undamaged, but not accepted.`]
+              : []),
             ...(unreadable > 0 ? [`${counted(unreadable, 'file')} could not be checked.`] : []),
             ...(loss > 0 ? [`${counted(loss, 'file')} ${loss === 1 ? 'is' : 'are'} not all of a recording.`] : []),
           ].join(' ');
-    const origin = this.#isProven ? '' : ' Who made the files is not proven.';
+    const origin = this.#isProven
+      ? ''
+      : tally.proven > 0
+        ? ` Who made them is proven of ${counted(tally.proven, 'file')}.`
+        : ' Who made the files is not proven.';
     await this.#write(markup`<div class="verdict ${standing}">
         <p class="title"><span class="mark" aria-hidden="true">${MARKS[standing]}</span> ${verdict}${origin}</p>
         <p>${tallyLine(tally)}.</p>
@@ -138,63 +148,24 @@ export class HtmlReport {
     return markup`<div class="pair">
       <section>
         <h2>What this check shows</h2>
-        ${list(shown(tally.counts, tally.hasUnhashed))}
+        ${list(shown(tally.counts, tally.hasUnhashed, tally.proven))}
       </section>
       <section>
         <h2>What it does <em>not</em> show</h2>
-        ${list(notShown({ proven: this.#isProven, signatures: this.#signatures }))}
+        ${list(notShown(this.#facts))}
       </section>
     </div> `;
   }
 
-  #method(): Markup {
-    const { allow } = this.#options;
-    return markup`<section>
-      <h2>What was checked, and how</h2>
-      <ul class="plain">
-        <li>
-          Every byte was read, in order, as far as the file makes sense. The SHA-256 of the whole file was taken over the
-          bytes of that same reading.
-        </li>
-        <li>The frame: each part has the length, the place and the checksum (CRC-32) that it states.</li>
-        <li>
-          The records: each has the next number, begins where the one before ended, and its content hashes to the
-          commitment (SHA-256) in its header.
-        </li>
-        <li>
-          The hash tree over all records (RFC 6962), every index, and the hash of the whole were computed again and
-          compared with what is stored.
-        </li>
-        <li>
-          Slices carry proofs for the records that they hold; files of the older form have checksums and one hash, and
-          no records.
-        </li>
-        <li>
-          Signatures:
-          ${this.#isProven ? 'checked with the keys that were given.' : 'none was checked, because no key was given.'}
-        </li>
-        <li>Accepted without being called a loss: ${allow.size === 0 ? 'nothing.' : `${[...allow].join(', ')}.`}</li>
-      </ul>
-      <h2>How to repeat this check</h2>
-      <p>On any machine with this software. The result does not depend on when or where it is run:</p>
-      <pre><code>${this.#commandLine()}</code></pre>
-      <p>
-        That a copy is the file of this report shows when its SHA-256, by any program (<code>sha256sum FILE</code>), is
-        the one above. Keep this report where whoever keeps the file cannot change it.
-      </p>
-    </section> `;
-  }
-
-  #commandLine(): string {
-    const { files, recursive = false, allow } = this.#options;
-    const options = [
-      ...(recursive ? ['--recursive'] : []),
-      ...(allow.size > 0 ? ['--allow', [...allow].join(',')] : []),
-      ...['--report', 'REPORT.html'],
-    ];
-    const names = files.slice(0, MAX_TYPED).map((file) => quoted(file === '-' ? file : inputName(file)));
-    const more = files.length > MAX_TYPED ? ` … and ${files.length - MAX_TYPED} more` : '';
-    return `${this.#context.io.command} verify ${[...options, ...names].join(' ')}${more}`;
+  get #facts(): Facts {
+    return {
+      proven: this.#isProven,
+      signatures: this.#signatures,
+      hasKeys: this.#options.trust !== undefined,
+      isWitnessed: this.#isWitnessed,
+      isComplete: this.#isComplete,
+      hasContentKeys: (this.#options.keyFile ?? []).length > 0,
+    };
   }
 
   #footer(): Markup {
@@ -239,9 +210,4 @@ function documentStart(title: string): Markup {
 </header>
 <main>
 `;
-}
-
-/** For a shell: as it is, or in quotes. */
-function quoted(word: string): string {
-  return /^[\w./:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,11 +1,13 @@
 /** The part of a report about one file: what it is, what fills it, what was found in it, and what to do. */
-import type { Finding } from '../../container/findings.js';
+import type { Finding } from '../../container/check/findings.js';
+import type { TrustPolicy } from '../../container/trust/trust.js';
 import { circumstancesOf } from './report-view.js';
 import { meaningOf, nextStepFor } from '../advice.js';
 import { formatExactBytes } from '../byte-counts.js';
 import { formatTime } from '../durations.js';
 import { counted } from '../text.js';
 import type { Checked } from './checker.js';
+import { describeStatement, evidenceFields } from './evidence-view.js';
 import { fileBar } from './file-bar.js';
 import { type Markup, markup } from './markup.js';
 import { MARKS, verdictOf } from './plain-words.js';
@@ -27,11 +29,19 @@ export function verdictBox(checked: Checked): Markup {
   </div> `;
 }
 
+export interface DetailOptions {
+  /** What the user types to start this program. */
+  readonly command: string;
+  /** Whom the check believed. */
+  readonly trust: TrustPolicy | undefined;
+}
+
 /** Everything else about the file. `id` is unique in the document. */
-export function fileDetails(id: string, name: string, checked: Checked, command: string): Markup {
+export function fileDetails(id: string, name: string, checked: Checked, { command, trust }: DetailOptions): Markup {
   const { report, portrait } = checked;
   return markup`<h3>Which file</h3>
-    ${factsTable(name, checked)}
+    ${factsTable(name, checked, trust)}
+    ${statementsOf(checked, trust)}
     ${
       portrait === undefined
         ? ''
@@ -42,7 +52,11 @@ export function fileDetails(id: string, name: string, checked: Checked, command:
     ${findingsOf(checked, command)}`;
 }
 
-function factsTable(name: string, { report, sha256, portrait, failure }: Checked): Markup {
+function factsTable(
+  name: string,
+  { report, sha256, portrait, failure }: Checked,
+  trust: TrustPolicy | undefined,
+): Markup {
   const row = (title: string, value: string | Markup | undefined): Markup =>
     value === undefined
       ? markup``
@@ -71,7 +85,8 @@ function factsTable(name: string, { report, sha256, portrait, failure }: Checked
     row('records', isLegacy ? undefined : `${report.records}${of}${redacted}`),
     row('tracks', isLegacy || portrait === undefined ? undefined : String(portrait.tracks)),
     row('time, as the file states it', span && `${formatTime(span.startMicros)} to ${formatTime(span.endMicros)}`),
-    row('signatures', signaturesOf(report.signature_count, report.proven)),
+    // What is stated has a part of its own.
+    ...evidenceFields({ ...report, statements: [] }, trust).map(({ label, value }) => row(label, value)),
     row('identity (file_id)', code(report.file_id)),
     row('root of the hash tree', code(report.root)),
   ];
@@ -82,9 +97,19 @@ function factsTable(name: string, { report, sha256, portrait, failure }: Checked
   </table>`;
 }
 
-function signaturesOf(count: number, proven: boolean): string {
-  if (count === 0) return 'none';
-  return proven ? String(count) : `${count}, not checked: no key was given`;
+/** What was removed, and who says why. */
+function statementsOf({ report, failure }: Checked, trust: TrustPolicy | undefined): Markup {
+  const { redacted, statements, statement_count: count } = report;
+  if (failure !== undefined || (redacted === 0 && statements.length === 0)) return markup``;
+  const removed =
+    redacted === 0 ? 'Nothing was removed.' : `The content of ${counted(redacted, 'record')} was removed.`;
+  const more = count - Math.min(statements.length, MAX_SHOWN);
+  return markup`<h3>What was removed, and who says why</h3>
+    <p>${removed}${statements.length === 0 ? ' No statement says by whom or why.' : ''}</p>
+    <ul class="plain">
+      ${statements.slice(0, MAX_SHOWN).map((statement) => markup`<li>${describeStatement(statement, trust)}</li> `)}
+    </ul>
+    ${more > 0 ? markup`<p>And ${counted(more, 'more statement')}; <code>--json</code> lists them.</p>` : ''}`;
 }
 
 function findingsOf({ report, failure }: Checked, command: string): Markup {

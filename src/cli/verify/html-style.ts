@@ -55,7 +55,7 @@ pre code { font-size: 1em; }
 .mark { color: var(--tone); font-weight: 700; }
 .sound { --tone: var(--sound); }
 .loss { --tone: var(--loss); }
-.broken { --tone: var(--broken); }
+.broken, .untrusted { --tone: var(--broken); }
 .unreadable { --tone: var(--unreadable); }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; margin-top: 1.5rem; }
 .pair > section {

@@ -3,7 +3,9 @@
  * written file by file. The same files give the same bytes: it holds no time, and no path above the folder that was checked.
  */
 import type { ByteSink } from '../../container/io/io.js';
+import type { TrustPolicy } from '../../container/trust/trust.js';
 import { utf8Encode } from '../../utils/bytes.js';
+import { keyReference } from '../../utils/verification-key.js';
 import { jsonLine } from '../text.js';
 import { VERSION } from '../version.js';
 import type { Checked } from './checker.js';
@@ -12,18 +14,37 @@ import type { Allowance } from './verdict.js';
 
 export const MANIFEST = 'harmony4-verify/1';
 
+export interface ManifestOptions {
+  readonly allow: ReadonlySet<Allowance>;
+  /** Whom the check believed. */
+  readonly trust: TrustPolicy | undefined;
+}
+
+/** Whom a check believed, with keys as `NAME+ID`: an auditor sees under which policy the results are what they are. */
+function believedIn({ keys, threshold = 1, witnesses = [], quorum = 0, statementKeys = [] }: TrustPolicy): object {
+  return {
+    keys: keys.map(({ key }) => keyReference(key)),
+    threshold,
+    witnesses: witnesses.map(keyReference),
+    quorum,
+    statement_keys: statementKeys.map(keyReference),
+  };
+}
+
 export class ManifestWriter {
   readonly #sink: ByteSink;
-  readonly #allow: ReadonlySet<Allowance>;
+  readonly #options: ManifestOptions;
   #separator = '';
 
-  constructor(sink: ByteSink, allow: ReadonlySet<Allowance>) {
+  constructor(sink: ByteSink, options: ManifestOptions) {
     this.#sink = sink;
-    this.#allow = allow;
+    this.#options = options;
   }
 
   async begin(): Promise<void> {
-    const head = { manifest: MANIFEST, software: `harmony4 ${VERSION}`, allow: [...this.#allow] };
+    const { allow, trust } = this.#options;
+    const believed = trust === undefined ? {} : { trust: believedIn(trust) };
+    const head = { manifest: MANIFEST, software: `harmony4 ${VERSION}`, allow: [...allow], ...believed };
     await this.#write(`${jsonLine(head).slice(0, -1)},"files":[`);
   }
 

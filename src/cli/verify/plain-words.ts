@@ -2,9 +2,11 @@
  * What an outcome means for a person who must decide about evidence: what the check shows, and as prominently what it does
  * not show (spec/h4mk.md 16 and 21). No sentence here may promise more than the check holds.
  */
-import type { VerificationReport } from '../../container/verify.js';
+import type { VerificationReport } from '../../container/check/verify.js';
+import type { ErrorCode } from '../../utils/error-codes.js';
 import { counted } from '../text.js';
 import type { Checked } from './checker.js';
+import { cosignersOf, formatMoment, listed, signersOf } from './signers.js';
 import { type Standing, standingOf } from './tally.js';
 import { type Loss, lossesOf } from './verdict.js';
 
@@ -15,15 +17,24 @@ export interface Statement {
 }
 
 /** Marks that say the same without colour. */
-export const MARKS: Readonly<Record<Standing, string>> = { sound: '✓', loss: '!', broken: '✗', unreadable: '?' };
+export const MARKS: Readonly<Record<Standing, string>> = {
+  sound: '✓',
+  loss: '!',
+  untrusted: '≠',
+  broken: '✗',
+  unreadable: '?',
+};
 
 /** A few words, for a table. */
 export function shortVerdict(checked: Checked): string {
+  const { proven } = checked.report;
   switch (standingOf(checked)) {
     case 'sound':
-      return 'undamaged';
+      return proven ? 'proven' : 'undamaged';
     case 'loss':
-      return 'undamaged, but not all';
+      return proven ? 'proven, but not all' : 'undamaged, but not all';
+    case 'untrusted':
+      return proven ? 'signed, but not accepted' : 'undamaged, but not proven';
     case 'broken':
       return 'failed';
     case 'unreadable':
@@ -33,12 +44,13 @@ export function shortVerdict(checked: Checked): string {
 
 export function verdictOf(checked: Checked): Statement {
   const { report } = checked;
-  const origin = report.proven ? '' : ' Who made it is not proven.';
   switch (standingOf(checked)) {
     case 'sound':
-      return { title: `Undamaged.${origin}`, text: soundText(report) };
+      return { title: soundTitle(report), text: soundText(report) };
     case 'loss':
-      return { title: `Undamaged as far as it goes, but not all of a recording.${origin}`, text: lossText(report) };
+      return { title: lossTitle(report), text: lossText(report) };
+    case 'untrusted':
+      return untrustedStatement(report);
     case 'broken':
       return {
         title: 'Failed. This file must not be relied on.',
@@ -51,17 +63,90 @@ export function verdictOf(checked: Checked): Statement {
   }
 }
 
+function soundTitle(report: VerificationReport): string {
+  if (!report.proven) return 'Undamaged. Who made it is not proven.';
+  const signers = listed(signersOf(report));
+  if (report.state === 'OK_WITH_REDACTIONS') return redactedTitle(report);
+  // What is accepted although it is not all of a recording is not called complete.
+  return lossesOf(report).size === 0
+    ? `Proven: complete, unchanged and signed by ${signers}.`
+    : `Proven as far as it goes: unchanged and signed by ${signers}.`;
+}
+
+function redactedTitle(report: VerificationReport): string {
+  const removed = `the content of ${counted(report.redacted, 'record')} removed`;
+  return `Proven: complete and signed by ${listed(signersOf(report))}, with ${removed}.`;
+}
+
+function lossTitle(report: VerificationReport): string {
+  if (report.state === 'OK_WITH_REDACTIONS') return redactedTitle(report);
+  return report.proven
+    ? `Proven as far as it goes: signed by ${listed(signersOf(report))}, but not all of a recording.`
+    : 'Undamaged as far as it goes, but not all of a recording. Who made it is not proven.';
+}
+
 function soundText(report: VerificationReport): string {
   const allowed = [...lossesOf(report)].map((loss) => lossSentence(loss, report));
   const accepted = allowed.length === 0 ? [] : [...allowed, 'Whoever ran this check chose to accept that.'];
-  return ['Everything in the file agrees with everything else: no accident has changed it.', ...accepted].join(' ');
+  const first = 'Everything in the file agrees with everything else: no accident has changed it.';
+  return [report.proven ? provenSentence(report) : first, ...accepted].join(' ');
 }
 
 function lossText(report: VerificationReport): string {
+  const first = 'What is there agrees with everything else that is there: no accident has changed it.';
   return [
-    'What is there agrees with everything else that is there: no accident has changed it.',
+    report.proven ? provenSentence(report) : first,
     ...[...lossesOf(report)].map((loss) => lossSentence(loss, report)),
   ].join(' ');
+}
+
+function provenSentence(report: VerificationReport): string {
+  const { state, signed_size: size } = report;
+  const signers = listed(signersOf(report));
+  const what = state === 'OK_PENDING' ? `Each of the first ${counted(size, 'record')}` : 'Each record that is there';
+  const witnesses = cosignersOf(report).map(
+    ({ name, time }) => `${listed([name])} had seen it by ${formatMoment(time)}`,
+  );
+  const seen = witnesses.length === 0 ? '' : ` According to witnesses, ${witnesses.join('; ')}.`;
+  return (
+    `${what} is the one that the holder of the key of ${signers} signed: since then nobody has changed it, moved it ` +
+    `to another place or put another one in between.${seen}`
+  );
+}
+
+/** Why a sound file is not accepted, by the first code that says so. */
+const UNTRUSTED: Readonly<Partial<Record<ErrorCode, Statement>>> = {
+  H4_SIGN_MISSING: {
+    title: 'Not proven. The file is undamaged, and nobody has signed it.',
+    text: 'This check was told whom to believe, and asks for their signature. A signature may never have been there, or somebody may have removed it.',
+  },
+  H4_SIGN_UNTRUSTED: {
+    title: 'Not proven. The file is undamaged, and it is not signed by anybody whom this check believes.',
+    text: 'There are signatures in it, by other keys or not in force. In whose name they are proves nothing: anybody can sign in any name with a key of their own.',
+  },
+  H4_SIGN_QUORUM: {
+    title: 'Not proven. The file is undamaged and signed, but too few witnesses have seen it.',
+    text: 'This check asks for witnesses beside the signature, because without them nothing tells when it was made and whether everybody was shown the same.',
+  },
+  H4_ROLLBACK: {
+    title: 'Not accepted. The file is signed, but it is older than what has been seen before.',
+    text: 'More of this recording has been there, signed by the same key. What has come since then is missing in this copy.',
+  },
+  H4_EQUIVOCATION: {
+    title: 'Not accepted. The file is signed, and it contradicts what has been seen before.',
+    text: 'Two different histories of one recording are signed with one key. One of them is false, and the holder of the key, or a thief of it, has signed both. Keep both copies.',
+  },
+};
+
+function untrustedStatement({ errors }: VerificationReport): Statement {
+  for (const { code } of errors) {
+    const statement = UNTRUSTED[code];
+    if (statement !== undefined) return statement;
+  }
+  return {
+    title: 'Not accepted. The file is undamaged, but it is not what the policy of this check asks for.',
+    text: 'The findings say what the policy asks for.',
+  };
 }
 
 function lossSentence(loss: Loss, report: VerificationReport): string {
@@ -75,86 +160,15 @@ function lossSentence(loss: Loss, report: VerificationReport): string {
     case 'redacted':
       return (
         `The content of ${counted(report.redacted, 'record')} was removed. The file keeps its size and time; what it was, ` +
-        'and whether whoever removed it was allowed to, this check cannot tell.'
+        `and whether whoever removed it was allowed to, this check cannot tell.${redactionSentence(report)}`
       );
     case 'warnings':
       return 'There are warnings; they stand under the findings.';
   }
 }
 
-/** What the check shows about files of these outcomes. */
-export function shown(counts: Readonly<Record<Standing, number>>, hasUnhashed: boolean): readonly Statement[] {
-  const statements: Statement[] = [];
-  const isMixed = counts.broken + counts.unreadable > 0;
-  if (counts.sound + counts.loss > 0) {
-    statements.push(
-      {
-        title: isMixed
-          ? 'No accident has changed what is in a file that is called undamaged.'
-          : 'No accident has changed what is there.',
-        text:
-          'Every byte was read, and every checksum, hash, number and index in it was computed again. A failing disk or an ' +
-          'error in transmission would have shown' +
-          (hasUnhashed
-            ? '. Whether parts are gone would not, in a file of the older form without a hash of the whole (VERI).'
-            : ', and so would an interrupted copy.'),
-      },
-      {
-        title: isMixed ? 'Such a file is in order within itself.' : 'It is in order within itself.',
-        text:
-          'The parts stand where the file says and in the order it says. Where records are numbered, none is missing ' +
-          'between two others unless the file itself says so. Files of the older form have no numbered records: of ' +
-          'these, only the checksums of the parts and, where there is one, the hash of the whole are compared.',
-      },
-    );
-  }
-  if (counts.broken > 0) {
-    statements.push({
-      title: 'Where a check failed, the file is not as a correct writer leaves it.',
-      text: 'The findings say what does not agree, and where. Other parts may be good; whether they are, another copy can show.',
-    });
-  }
-  if (counts.unreadable > 0) {
-    statements.push({ title: 'Nothing about what could not be read.', text: 'Such files are named, and that is all.' });
-  }
-  return statements;
-}
-
-/** What no outcome of this check shows. */
-export function notShown(facts: { readonly proven: boolean; readonly signatures: number }): readonly Statement[] {
-  const origin: readonly Statement[] = [
-    {
-      title: 'Who made it.',
-      text:
-        'No key was given to this check. Without the key of somebody you trust, nothing is known about where a file comes from' +
-        `${facts.signatures > 0 ? `; ${counted(facts.signatures, 'signature')} in it ${facts.signatures === 1 ? 'was' : 'were'} not checked and ${facts.signatures === 1 ? 'counts' : 'count'} for nothing here` : ''}.`,
-    },
-    {
-      title: 'That nobody changed it on purpose.',
-      text:
-        'Whoever can write the file can change its content, compute every checksum and hash again, and it passes. Only a ' +
-        'signature, or a hash that was kept elsewhere at the time, tells such a change.',
-    },
-  ];
-  return [
-    ...(facts.proven ? [] : origin),
-    {
-      title: 'That what it shows happened.',
-      text: 'No check of a file can tell, with or without a signature, whether a scene was real, staged, or filmed from a screen.',
-    },
-    {
-      title: 'When it was recorded.',
-      text: 'The times in a file are what its writer put there. This check compares them with each other, not with the world.',
-    },
-    {
-      title: 'That this is all there is.',
-      text:
-        'A shorter version that was closed in the same way passes, too. There may be newer or other recordings, and nothing is ' +
-        'said about times at which nothing was recorded.',
-    },
-    {
-      title: 'What is in it.',
-      text: 'Pictures and sound were neither played nor judged, and what is masked or encrypted was not opened: its stored form was checked.',
-    },
-  ];
+function redactionSentence({ statements, proven }: VerificationReport): string {
+  const signers = statements.flatMap(({ reason, verified }) => (reason === undefined ? [] : verified));
+  if (signers.length > 0) return ` ${listed([...new Set(signers)])} states that it was removed, and why.`;
+  return proven ? ' Nobody whom this check believes states why.' : '';
 }

@@ -1,8 +1,8 @@
 /** The state of every single record, for `verify --records`: from the report, and a walk that says where each record lies. */
-import { endOf } from '../../container/chunk.js';
+import { endOf } from '../../container/format/chunk.js';
 import type { ByteSource } from '../../container/io/io.js';
-import { DEFAULT_LIMITS } from '../../container/limits.js';
-import type { VerificationReport } from '../../container/verify.js';
+import { DEFAULT_LIMITS } from '../../container/format/limits.js';
+import type { VerificationReport } from '../../container/check/verify.js';
 import { FileWalker, type WalkedRecord, isFileFault } from '../walk.js';
 
 export type RecordState = 'verified' | 'redacted' | 'tampered' | 'pending';
@@ -47,8 +47,8 @@ export async function recordStates(
 
 function createJudge(report: VerificationReport): (record: WalkedRecord) => RecordVerdict {
   const errors = [...report.errors].sort((a, b) => a.offset - b.offset);
-  const sizes = report.signatures.filter(({ verified }) => verified.length > 0).map(({ size }) => size);
-  const signedSize = report.proven ? Math.max(0, ...sizes) : Infinity;
+  // Where nothing is signed there is nothing to wait for: `verified` says then that a record is as it was written.
+  const signedSize = report.signed_size > 0 ? report.signed_size : Infinity;
   let next = 0;
   return ({ tokn, offset, payload }) => {
     while ((errors[next]?.offset ?? Infinity) < offset) next++;

@@ -1,6 +1,7 @@
 /** A verification report in plain words: the verdict first, then what it rests on, every finding, and what to do next. */
-import type { Finding } from '../../container/findings.js';
-import type { VerificationReport } from '../../container/verify.js';
+import type { Finding } from '../../container/check/findings.js';
+import type { TrustPolicy } from '../../container/trust/trust.js';
+import type { VerificationReport } from '../../container/check/verify.js';
 import { type Circumstances, meaningOf, nextStepFor } from '../advice.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
@@ -9,18 +10,20 @@ import type { Printer } from '../render.js';
 import { type Column, formatRow, titlesOf } from '../table.js';
 import { counted, printable } from '../text.js';
 import type { RecordStates } from './record-states.js';
+import { evidenceFields, unprovenLine } from './evidence-view.js';
 import { type Gravity, describeState, gravityOf, verdictLine } from './verdict.js';
 
-const COLOURS: Readonly<Record<Gravity, Colour>> = { sound: 'green', loss: 'yellow', broken: 'red' };
+const COLOURS: Readonly<Record<Gravity, Colour>> = { sound: 'green', loss: 'yellow', untrusted: 'red', broken: 'red' };
 /** More findings than this are counted in text; JSON has them up to the limit of a report. */
 const MAX_SHOWN = 20;
 
-/** Everything about one file. */
+/** Everything about one file. `trust` is whom the check believed. */
 export async function printReport(
   context: Context,
   name: string,
   report: VerificationReport,
   records: RecordStates | undefined,
+  trust: TrustPolicy | undefined,
 ): Promise<void> {
   const { out } = context;
   await printVerdict(out, '', report);
@@ -29,12 +32,14 @@ export async function printReport(
   await out.field('state', describeState(report.state));
   await out.field('size', formatExactBytes(report.bytes));
   await out.field('records', describeRecords(report));
-  await out.field('signatures', describeSignatures(report));
+  for (const { label, value } of evidenceFields(report, trust)) await out.field(label, value);
   if (report.root !== null) await out.field('root', report.root);
   if (report.file_id !== null) await out.field('file_id', report.file_id);
   await printDetails(context, report, records);
-  if (isUnproven(report)) await out.line();
+  if (gravityOf(report) === 'broken') return;
+  await out.line();
   if (isUnproven(report)) await printReservation(out, isUnhashed(report));
+  else await out.paragraph(unprovenLine(report), { indent: 2 });
 }
 
 /** One of several files: a line, and more only if there is something to explain. */
@@ -105,11 +110,6 @@ export function circumstancesOf({ format, bytes }: VerificationReport, offset: n
 function describeRecords({ records, tree_size, redacted }: VerificationReport): string {
   const of = tree_size > records ? ` of ${tree_size}` : '';
   return `${records}${of}${redacted > 0 ? `, ${redacted} of them redacted` : ''}`;
-}
-
-function describeSignatures({ signature_count, proven }: VerificationReport): string {
-  if (signature_count === 0) return 'none';
-  return `${signature_count}${proven ? '' : ', of which none was checked: no key given'}`;
 }
 
 async function printFindings(

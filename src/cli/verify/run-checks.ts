@@ -1,4 +1,5 @@
 /** Checks targets, on several threads if wanted, and yields the outcomes in the order of the targets. */
+import type { Demands } from '../../container/check/demands.js';
 import { openFileSource } from '../../storage/node/file-source.js';
 import type { Context } from '../context.js';
 import { failureOf } from '../exit.js';
@@ -13,6 +14,7 @@ import type { Target } from './targets.js';
 
 export interface RunOptions {
   readonly check: CheckOptions;
+  readonly demands: Demands;
   readonly jobs: number;
   readonly progress: boolean;
   readonly allowFullRead: boolean;
@@ -40,7 +42,7 @@ export async function* runChecks(
     yield* inOrder(targets, (target) => checkAlone(target, options, context), bounds);
     return;
   }
-  const pool = new CheckPool(context.io.signal, options.worker);
+  const pool = new CheckPool(context.io.signal, options.worker, options.demands);
   const progress = new SharedProgress(context, options.progress);
   try {
     const bounds = { jobs, maxAhead: AHEAD_PER_JOB * jobs, weigh, maxWeight: MAX_WAITING_WEIGHT };
@@ -93,18 +95,19 @@ async function checkAlone(target: Target, options: RunOptions, context: Context)
 /** On this thread, where the streams are and the network is. */
 function checkHere(
   { file, isRegular, error }: Target,
-  { check, allowFullRead }: RunOptions,
+  { check, demands, allowFullRead }: RunOptions,
   context: Context,
-  events: Omit<CheckEvents, 'signal'>,
+  progress: Omit<CheckEvents, 'signal' | 'demands'>,
 ): Promise<Checked> {
   const { signal, command } = context.io;
+  const events = { signal, demands, ...progress };
   if (error !== undefined) return Promise.resolve(uncheckedFile(failureOf(error, signal, command)));
   if (file === STDIN && !check.records && !check.hash && !check.portrait) {
-    return checkPieces(readableBytes(readStdin(context), inputName(file)), check, { signal, ...events });
+    return checkPieces(readableBytes(readStdin(context), inputName(file)), check, events);
   }
   const open = () => (isRegular ? openFileSource(file) : openInput(file, context, { wholeFile: true, allowFullRead }));
   // A drawing is not worth a second way through a file on another machine.
-  return checkFile(open, isRemote(file) ? { ...check, portrait: false } : check, { signal, ...events });
+  return checkFile(open, isRemote(file) ? { ...check, portrait: false } : check, events);
 }
 
 /** The bytes checked so far on all threads together. */

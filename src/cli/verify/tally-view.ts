@@ -12,18 +12,24 @@ interface Wording {
 }
 
 const WORDINGS: readonly Wording[] = [
+  { standing: 'untrusted', text: 'untrusted', colour: 'red' },
   { standing: 'broken', text: 'broken', colour: 'red' },
   { standing: 'unreadable', text: 'unreadable', colour: 'red' },
   { standing: 'loss', text: 'with loss', colour: 'yellow' },
 ];
 
-/** `1234 files, 5.60 GiB: 1200 sound, 30 with loss, 3 broken, 1 unreadable`. */
-export function tallyLine({ counts, files, bytes }: Tally): string {
-  const { sound, loss, broken, unreadable } = counts;
-  return (
-    `${counted(files, 'file')}, ${formatBytes(bytes)}: ` +
-    `${sound} sound, ${loss} with loss, ${broken} broken, ${unreadable} unreadable`
-  );
+/** `1234 files, 5.60 GiB: 1200 sound, 30 with loss, 3 broken, 1 unreadable`, and what else there is only with keys. */
+export function tallyLine({ counts, files, bytes, proven }: Tally): string {
+  const { sound, loss, untrusted, broken, unreadable } = counts;
+  const parts = [
+    `${sound} sound`,
+    `${loss} with loss`,
+    ...(untrusted > 0 ? [`${untrusted} untrusted`] : []),
+    `${broken} broken`,
+    `${unreadable} unreadable`,
+  ];
+  const evidence = proven > 0 ? `; ${proven} proven by signatures` : '';
+  return `${counted(files, 'file')}, ${formatBytes(bytes)}: ${parts.join(', ')}${evidence}`;
 }
 
 export async function printTally(out: Printer, tally: Tally): Promise<void> {

@@ -4,7 +4,7 @@ import type { Checked } from './checker.js';
 import { isUnhashed, isUnproven } from './report-view.js';
 import { gravityOf, verdictLine } from './verdict.js';
 
-export const STANDINGS = ['sound', 'loss', 'broken', 'unreadable'] as const;
+export const STANDINGS = ['sound', 'loss', 'untrusted', 'broken', 'unreadable'] as const;
 export type Standing = (typeof STANDINGS)[number];
 
 export function standingOf({ report, failure }: Checked): Standing {
@@ -15,9 +15,10 @@ export function standingOf({ report, failure }: Checked): Standing {
 const MAX_NAMED = 100;
 
 export class Tally {
-  readonly counts: Record<Standing, number> = { sound: 0, loss: 0, broken: 0, unreadable: 0 };
+  readonly counts: Record<Standing, number> = { sound: 0, loss: 0, untrusted: 0, broken: 0, unreadable: 0 };
   readonly #byState = new Map<string, number>();
-  readonly #named: Record<Standing, string[]> = { sound: [], loss: [], broken: [], unreadable: [] };
+  readonly #named: Record<Standing, string[]> = { sound: [], loss: [], untrusted: [], broken: [], unreadable: [] };
+  #proven = 0;
   #bytes = 0;
   #exitCode: number = EXIT.done;
   #hasUnproven = false;
@@ -31,6 +32,7 @@ export class Tally {
     this.#bytes += report.bytes;
     // Nothing was found out about the state of what could not be read.
     if (failure === undefined) this.#byState.set(report.state, (this.#byState.get(report.state) ?? 0) + 1);
+    if (report.proven && standing !== 'untrusted' && standing !== 'broken') this.#proven++;
     this.#hasUnproven ||= isUnproven(report);
     this.#hasUnhashed ||= isUnhashed(report);
     this.fail(exitCode);
@@ -56,6 +58,11 @@ export class Tally {
     return this.#exitCode;
   }
 
+  /** Files of which at least a part is proven, and which did not fail. */
+  get proven(): number {
+    return this.#proven;
+  }
+
   /** Whether something is sound that nobody is proven to have made. */
   get hasUnproven(): boolean {
     return this.#hasUnproven;
@@ -76,6 +83,7 @@ export class Tally {
       files: this.files,
       bytes: this.#bytes,
       ...this.counts,
+      proven: this.#proven,
       exit_code: this.#exitCode,
       by_state: Object.fromEntries([...this.#byState].sort(([a], [b]) => (a < b ? -1 : 1))),
     };

@@ -2,14 +2,17 @@
  * From a verification report to a verdict: the exit code under the policy that was chosen before looking at the file, and
  * the one line that says it (h4mk.md 16).
  */
-import { type Finding, isLoss } from '../../container/findings.js';
-import type { VerificationReport, VerificationState } from '../../container/verify.js';
+import { type Finding, isLoss } from '../../container/check/findings.js';
+import { ACCEPTABLE, type Acceptable } from '../../container/trust/policy-file.js';
+import type { VerificationReport, VerificationState } from '../../container/check/verify.js';
+import { ERROR_CODES, type ErrorCode } from '../../utils/error-codes.js';
 import { EXIT } from '../exit.js';
 import { counted } from '../text.js';
+import { claimedSignersOf, listed, signersOf } from './signers.js';
 
 /** What `--allow` can name: why a sound file is not all that was recorded. */
-export const ALLOWANCES = ['slice', 'prefix', 'pending', 'redacted'] as const;
-export type Allowance = (typeof ALLOWANCES)[number];
+export const ALLOWANCES = ACCEPTABLE;
+export type Allowance = Acceptable;
 
 /** The same, and warnings that no allowance covers. */
 export type Loss = Allowance | 'warnings';
@@ -22,7 +25,7 @@ export function lossesOf(report: VerificationReport): ReadonlySet<Loss> {
   const isOther = (warning: Finding): boolean => isLoss(warning) && !(isLive && CUT_OFF.has(warning.code));
   const losses: readonly (readonly [Loss, boolean])[] = [
     ['slice', report.format === 'H4MK v1 slice'],
-    ['prefix', isLive],
+    ['prefix', isLive || report.state === 'OK_PREFIX'],
     ['pending', report.state === 'OK_PENDING'],
     ['redacted', report.redacted > 0],
     ['warnings', report.warnings.some(isOther)],
@@ -38,25 +41,94 @@ export function exitCodeUnder(allowed: ReadonlySet<Allowance>, report: Verificat
   return isAllowed ? EXIT.done : EXIT.loss;
 }
 
-export type Gravity = 'sound' | 'loss' | 'broken';
+/** `untrusted`: nothing is wrong with the file, but it is not proven to be what the keys or the policy ask for. */
+export type Gravity = 'sound' | 'loss' | 'untrusted' | 'broken';
 
 export function gravityOf(report: VerificationReport): Gravity {
-  if (report.exit_code === EXIT.failed || report.exit_code === EXIT.io) return 'broken';
+  if (report.exit_code === EXIT.failed || report.exit_code === EXIT.io) {
+    return isUntrusted(report) ? 'untrusted' : 'broken';
+  }
   return report.exit_code === EXIT.done ? 'sound' : 'loss';
+}
+
+function isUntrusted({ state, errors }: VerificationReport): boolean {
+  return state !== 'NOT_OK' && errors.some(({ code }) => ERROR_CODES[code].kind === 'untrusted');
 }
 
 /** The first line about a file. That nothing is proven without a key stands in it, so that nobody takes it for more. */
 export function verdictLine(report: VerificationReport): string {
+  const gravity = gravityOf(report);
+  if (gravity === 'untrusted') return untrustedLine(report);
   const [first] = report.errors;
-  if (gravityOf(report) === 'broken') {
+  if (gravity === 'broken') {
     if (first === undefined) return `NOT OK: ${describeState(report.state)}`;
-    const others = report.error_count - 1;
-    const more = others > 0 ? ` and ${counted(others, 'more error')}` : '';
-    return `NOT OK: ${first.code} at offset ${first.offset}${more}`;
+    return `NOT OK: ${first.code} at offset ${first.offset}${moreErrors(report)}`;
   }
+  if (report.proven) return provenLine(report);
   const losses = [...lossesOf(report)].map((loss) => describeLoss(loss, report)).join(', ');
-  if (report.proven) return `${describeState(report.state)}${losses === '' ? '' : ` (${losses})`}`;
   return `STRUCTURE OK${losses === '' ? '' : ` BUT ${losses.toUpperCase()}`}, NOTHING PROVEN: no key given`;
+}
+
+function moreErrors({ error_count: count }: VerificationReport): string {
+  return count > 1 ? ` and ${counted(count - 1, 'more error')}` : '';
+}
+
+/** What is wrong with a sound file in the eyes of a policy; of other codes, what they mean. */
+const UNTRUSTED: Readonly<Partial<Record<ErrorCode, (report: VerificationReport) => string>>> = {
+  H4_SIGN_MISSING: () => 'NOT SIGNED, NOTHING PROVEN: the structure is sound, and there is no signature',
+  H4_SIGN_UNTRUSTED: (report) =>
+    'SIGNED BY NO TRUSTED KEY, NOTHING PROVEN: the structure is sound; the signatures are in the name of ' +
+    listed(claimedSignersOf(report)),
+  H4_SIGN_QUORUM: (report) =>
+    `TOO FEW WITNESSES, NOTHING PROVEN: ${signature(report)}, and not seen by as many witnesses as the policy wants`,
+  H4_ROLLBACK: (report) => `OLDER THAN WHAT WAS SEEN BEFORE: ${signature(report)}, but more of it has been seen`,
+  H4_EQUIVOCATION: (report) => `CONTRADICTS WHAT WAS SEEN BEFORE: ${signature(report)}, and so is something else`,
+};
+
+function untrustedLine(report: VerificationReport): string {
+  const codes = report.errors.map(({ code }) => code);
+  const code = codes.find((each) => ERROR_CODES[each].kind === 'untrusted') ?? 'H4_SIGN_UNTRUSTED';
+  const words = UNTRUSTED[code]?.(report) ?? `NOT TRUSTED: ${signature(report)}; ${ERROR_CODES[code].meaning}`;
+  return `${words} (${code}${moreErrors(report)})`;
+}
+
+const signature = (report: VerificationReport): string => `it is signed by ${listed(signersOf(report))}`;
+
+/** Characters of a root that a person compares at a glance; the whole root stands below. */
+const SHORT_ROOT = 8;
+
+function provenLine(report: VerificationReport): string {
+  const { records, tree_size: size, checkpoint, redacted, state, warnings, warning_count } = report;
+  const covered = checkpoint === null ? 0 : checkpoint.size;
+  const shown = state === 'OK_PENDING' ? covered : records;
+  const amount = `${shown} of ${size} records, root ${checkpoint?.root.slice(0, SHORT_ROOT) ?? ''}…`;
+  const others = [
+    // The state of a slice or of a prefix does not tell.
+    ...(redacted > 0 && state !== 'OK_WITH_REDACTIONS' ? [`${counted(redacted, 'record')} redacted`] : []),
+    ...(warnings.some(isLoss) ? [counted(warning_count, 'warning')] : []),
+  ];
+  const also = others.length === 0 ? '' : `, ${others.join(', ')}`;
+  return `${provenWords(report, listed(signersOf(report)), covered)} (${amount}${also})`;
+}
+
+function provenWords({ state, records, redacted }: VerificationReport, signers: string, covered: number): string {
+  switch (state) {
+    case 'OK':
+      return `OK: complete and signed by ${signers}`;
+    case 'OK_WITH_REDACTIONS':
+      return `OK WITH REDACTIONS: complete and signed by ${signers}, with the content of ${counted(redacted, 'record')} removed`;
+    case 'OK_PREFIX':
+      return `OK SO FAR: signed by ${signers}, and without an end`;
+    case 'OK_PENDING':
+      return `OK UP TO RECORD ${covered - 1}: signed by ${signers}; ${records - covered} newer not covered by a signature yet`;
+    case 'OK_SLICE':
+      return `OK, A SLICE: every record shown is signed by ${signers}; nothing is said about the others`;
+    case 'NOT_OK':
+    case 'NOT_SIGNED':
+    case 'SIGNED_UNTRUSTED_KEY':
+      // Nothing is proven in these states.
+      return describeState(state);
+  }
 }
 
 function describeLoss(loss: Loss, report: VerificationReport): string {

@@ -132,6 +132,20 @@ describe('engine attest', () => {
     const { code, stderr } = await engine(['attest', '--signer', open]);
     expect([code, stderr]).toEqual([0, expect.stringContaining('H4_SIGNING_KEY')]);
   });
+
+  test('signs with a key that has a passphrase', async () => {
+    const passphraseFile = await folder.write('passphrase.txt', 'correct horse\n');
+    await chmod(passphraseFile, 0o600);
+    const argv = ['keygen', '-o', folder.path('safe.key'), '--name', 'example.org/safe', '--p256'];
+    expect((await cli([...argv, '--passphrase-file', passphraseFile])).code).toBe(0);
+    const signer = ['attest', '--signer', folder.path('safe.key')];
+    const { code, stdout } = await engine([...signer, '--passphrase-file', passphraseFile]);
+    expect([code, JSON.stringify(jsonOf(stdout)['envelope'])]).toEqual([
+      0,
+      expect.stringContaining('example.org/safe/statements+'),
+    ]);
+    expect(await engine(signer)).toMatchObject({ code: 2, stdout: '' });
+  });
 });
 
 describe('engine attest --verify', () => {
@@ -248,7 +262,8 @@ describe('engine attest --verify', () => {
       [[file, '--engine-id', ID], 2, 'use --engine-id and --fingerprint together'],
       [[file, '--engine-id', 'a b', '--fingerprint', fingerprint], 2, 'is no engine id'],
       [[file, '--fingerprint', 'abc'], 2, '64 hex digits'],
-      [[file, '--signer', folder.path('camera.key')], 2, 'nothing is signed then'],
+      [[file, '--signer', folder.path('camera.key')], 2, 'Cannot use --signer with --verify: nothing is signed then'],
+      [[file, '--passphrase-file', 'x'], 2, 'Cannot use --passphrase-file with --verify: nothing is signed then'],
       [[text], 2, 'holds no attestation'],
       [[long], 2, 'more than 1048576 bytes'],
       [[folder.path('none.json')], 4, 'Cannot read the attestation'],

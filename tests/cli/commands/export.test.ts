@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { exportParameters, importOpaque } from '../../../src/cli/importer.js';
 import { Interruption } from '../../../src/cli/exit.js';
 import { storedEngine } from '../../../src/compression/api/stored.js';
-import { contentUid } from '../../../src/container/meta.js';
+import { contentUid } from '../../../src/container/format/meta.js';
 import { createMemorySink } from '../../../src/storage/memory.js';
 import { sha256 } from '../../../src/utils/sha256.js';
 import { cli, jsonOf } from '../support/harness.js';
@@ -216,7 +216,7 @@ describe('export IN -o OUT', () => {
     [['--uid', 'abc'], '32 hex digits'],
     [['--engine', 'zip'], 'Allowed choices are auto, stored, reference, core'],
     [['--signable', '--uid', '0'.repeat(32)], 'can never be signed'],
-    [['--mask', 'xor'], 'Cannot use --mask: this version does not have that option yet'],
+    [['--mask', 'rot13'], 'Allowed choices are none, xor'],
   ])('refuses %j', async (flags, why) => {
     const input = await folder.write('param.bin', noise(10));
     const out = folder.path('param.h4mk');

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { storedEngine } from '../../../src/compression/api/stored.js';
-import { H4MKBuilder } from '../../../src/container/builder.js';
+import { H4MKBuilder } from '../../../src/container/write/builder.js';
 import { extractTrack } from '../../../src/cli/extractor.js';
-import { H4MKReader } from '../../../src/container/reader.js';
+import { H4MKReader } from '../../../src/container/read/reader.js';
 import { createMemorySink, createMemorySource } from '../../../src/storage/memory.js';
 import { sha256 } from '../../../src/utils/sha256.js';
 import { cli, jsonOf } from '../support/harness.js';

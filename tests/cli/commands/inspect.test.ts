@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createMemorySink } from '../../../src/storage/memory.js';
 import { storedEngine } from '../../../src/compression/api/stored.js';
-import { H4MKBuilder } from '../../../src/container/builder.js';
+import { H4MKBuilder } from '../../../src/container/write/builder.js';
 import { writeDemoRecording } from '../../../src/cli/demo-recording.js';
-import { encodeChunk } from '../../../src/container/chunk.js';
-import { encodeHeader } from '../../../src/container/header.js';
+import { encodeChunk } from '../../../src/container/format/chunk.js';
+import { encodeHeader } from '../../../src/container/format/header.js';
 import { cli, jsonLines, jsonOf } from '../support/harness.js';
 import { TEN_BLOCKS, noise, offsetsOf, recording, temporaryFolder } from '../support/files.js';
 

@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Interruption } from '../../../src/cli/exit.js';
-import { tailAtEnd } from '../../../src/container/tail.js';
+import { tailAtEnd } from '../../../src/container/format/tail.js';
 import { sharedPath, describeShared } from '../../support/shared.js';
 import { startServer } from '../../support/http-server.js';
 import { whole as legacyFile } from '../../support/legacy.js';

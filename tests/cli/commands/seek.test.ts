@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { encodeHeader } from '../../../src/container/header.js';
+import { encodeHeader } from '../../../src/container/format/header.js';
 import { cli, jsonOf } from '../support/harness.js';
 import { TEN_BLOCKS, noise, recording, temporaryFolder } from '../support/files.js';
 

@@ -8,11 +8,11 @@ import { builtinEngines } from '../../../src/compression/index.js';
 import { legacyEngine } from '../../../src/compression/legacy.js';
 import { GeometricReferenceCompressor } from '../../../src/compression/reference.js';
 import { compressRleDelta } from '../../../src/compression/rle.js';
-import { H4MKBuilder } from '../../../src/container/builder.js';
-import { contentUid } from '../../../src/container/meta.js';
-import { LegacyReader } from '../../../src/container/legacy-reader.js';
-import { H4MKReader } from '../../../src/container/reader.js';
-import { tokensOf } from '../../../src/container/tokn.js';
+import { H4MKBuilder } from '../../../src/container/write/builder.js';
+import { contentUid } from '../../../src/container/format/meta.js';
+import { LegacyReader } from '../../../src/container/legacy/legacy-reader.js';
+import { H4MKReader } from '../../../src/container/read/reader.js';
+import { tokensOf } from '../../../src/container/format/tokn.js';
 import { createMemorySink, createMemorySource } from '../../../src/storage/memory.js';
 import { concatBytes, toHex, utf8Encode } from '../../../src/utils/bytes.js';
 import { parseStrictJson } from '../../../src/utils/strict-json.js';
@@ -248,9 +248,7 @@ describe('a masked file', () => {
     expect(await refusal()).toEqual([2, 'H4_PARAM', true]);
     expect(await refusal('--key-file', key)).toEqual([2, 'H4_PARAM', true]);
     expect(await refusal('--unmask')).toEqual([1, 'H4_KEY_MISSING', true]);
-    expect((await cli(['upgrade', masked, '-o', target])).stderr).toContain(
-      'this version does not write masked recordings',
-    );
+    expect((await cli(['upgrade', masked, '-o', target])).stderr).toContain('upgrade writes no masked recordings');
   });
 
   test('becomes readable with both, and says so in text, JSON and META', async () => {

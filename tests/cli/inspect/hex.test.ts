@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { encodeChunk } from '../../../src/container/chunk.js';
-import { encodeHeader } from '../../../src/container/header.js';
+import { encodeChunk } from '../../../src/container/format/chunk.js';
+import { encodeHeader } from '../../../src/container/format/header.js';
 import { utf8Encode } from '../../../src/utils/bytes.js';
 import { cli, jsonLines, jsonOf } from '../support/harness.js';
 import { flipped, noise, offsetsOf, recording, temporaryFolder } from '../support/files.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { storedEngine } from '../../../src/compression/api/stored.js';
-import { type ClosingOptions, H4MKBuilder, type RecordingOptions } from '../../../src/container/builder.js';
+import { type ClosingOptions, H4MKBuilder, type RecordingOptions } from '../../../src/container/write/builder.js';
 import { createMemorySink } from '../../../src/storage/memory.js';
 import { lcgBytes } from '../../compression/lcg.js';
 

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
 import { builtinEngines } from '../../../src/compression/index.js';
-import { H4MKReader } from '../../../src/container/reader.js';
+import { H4MKReader } from '../../../src/container/read/reader.js';
 import { createMemorySource } from '../../../src/storage/memory.js';
 import { readSidecar } from '../../../src/storage/node/sidecar.js';
 import { concatBytes } from '../../../src/utils/bytes.js';

@@ -2,7 +2,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { CheckRequest } from '../../../src/cli/verify/check-service.js';
 import { CheckPool } from '../../../src/cli/verify/check-pool.js';
 import type { CheckOptions } from '../../../src/cli/verify/checker.js';
+import type { Context } from '../../../src/cli/context.js';
+import { readTrust } from '../../../src/cli/trust-options.js';
 import { TEN_BLOCKS, noise, recording, temporaryFolder } from '../support/files.js';
+import { CAMERA, signedRecording } from '../support/signed.js';
 
 const folder = temporaryFolder();
 const module = (name: string): URL => new URL(`children/${name}.js`, import.meta.url);
@@ -38,6 +41,21 @@ describe('CheckPool', () => {
     expect(checked?.sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(checked?.records?.counts.verified).toBe(4);
     expect(checked?.portrait?.cells).toHaveLength(240);
+    await pool.close();
+  });
+
+  test('gives every thread whom to believe, what was seen, and keys', async () => {
+    await folder.write('signed', await signedRecording({ keys: [CAMERA] }));
+    const { keys } = (await readTrust({ key: [CAMERA.verificationKey] }, { io: {} } as Context)).trust ?? { keys: [] };
+    const seen = [{ origin: 'example.com/other/x', size: 5, root: new Uint8Array(32) }];
+    const pool = new CheckPool(signal, undefined, { trust: { keys }, seen, contentKeys: [new Uint8Array(32)] });
+    const outcomes = await Promise.all([1, 2].map(() => pool.check(request('signed'), ignore)));
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ exitCode: 0, report: { state: 'OK', proven: true } });
+    expect(await pool.check(request('sound'), ignore)).toMatchObject({
+      exitCode: 1,
+      report: { errors: [{ code: 'H4_SIGN_MISSING' }] },
+    });
     await pool.close();
   });
 

@@ -48,3 +48,25 @@ test('of nothing there is nothing to say', async () => {
   await out.flush();
   expect(stream.read()).toBeNull();
 });
+
+test('counts apart what is undamaged and not trusted, and what is proven', async () => {
+  const tally = new Tally();
+  const proven: Checked = {
+    exitCode: 0,
+    report: { ...sound.report, exit_code: 0, proven: true, state: 'OK', errors: [], error_count: 0 },
+  };
+  const errors = [{ code: 'H4_ROLLBACK' as const, offset: 0, message: 'x' }];
+  const old: Checked = { exitCode: 1, report: { ...proven.report, exit_code: 1, errors, error_count: 1 } };
+  tally.add('good', proven);
+  tally.add('old', old);
+  tally.add('bad', { ...BROKEN, report: { ...BROKEN.report, proven: true } });
+  expect(tallyLine(tally)).toBe(
+    '3 files, 2 KiB: 1 sound, 0 with loss, 1 untrusted, 1 broken, 0 unreadable; 1 proven by signatures',
+  );
+  expect(tally.toJson()).toMatchObject({ sound: 1, untrusted: 1, broken: 1, proven: 1, exit_code: 1 });
+  const stream = new PassThrough();
+  const out = new Printer(stream, plainPaint);
+  await printTally(out, tally);
+  await out.flush();
+  expect(String(stream.read())).toMatch(/ {2}untrusted {3}old: OLDER THAN WHAT WAS SEEN BEFORE/);
+});

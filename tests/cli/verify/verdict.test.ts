@@ -3,10 +3,12 @@ import {
   type Allowance,
   describeState,
   exitCodeUnder,
+  gravityOf,
   lossesOf,
   verdictLine,
 } from '../../../src/cli/verify/verdict.js';
-import type { VerificationReport, VerificationState } from '../../../src/container/verify.js';
+import type { Finding } from '../../../src/container/check/findings.js';
+import type { VerificationReport, VerificationState } from '../../../src/container/check/verify.js';
 
 const SOUND: VerificationReport = {
   format: 'H4MK v1 final',
@@ -17,10 +19,14 @@ const SOUND: VerificationReport = {
   file_id: null,
   records: 5,
   tree_size: 5,
+  signed_size: 0,
   redacted: 0,
   bytes: 1000,
+  checkpoint: null,
   signatures: [],
   signature_count: 0,
+  statements: [],
+  statement_count: 0,
   errors: [],
   warnings: [],
   error_count: 0,
@@ -53,14 +59,89 @@ describe('the verdict without keys', () => {
 });
 
 describe('the verdict with keys', () => {
-  test('is the state, and what is missing', () => {
-    expect(verdictLine(report({ state: 'OK', proven: true }))).toBe('OK: complete and signed');
-    const redacted = { state: 'OK_WITH_REDACTIONS', proven: true, redacted: 2, exit_code: 3 } as const;
-    expect(verdictLine(report(redacted))).toBe(
-      'OK_WITH_REDACTIONS: complete and signed, with redacted records (2 records redacted)',
+  const ORIGIN = `example.com/gate/${'ab'.repeat(32)}`;
+  const proven = (changes: Partial<VerificationReport>): string =>
+    verdictLine(
+      report({
+        state: 'OK',
+        proven: true,
+        signed_size: 5,
+        checkpoint: { origin: ORIGIN, size: 5, root: '0123456789abcdef'.repeat(4) },
+        ...changes,
+      }),
     );
-    const pending = { state: 'OK_PENDING', proven: true, exit_code: 3 } as const;
-    expect(verdictLine(report(pending))).toContain('(not all covered)');
+  const AMOUNT = '5 of 5 records, root 01234567…';
+  const failed = (code: Finding['code'], changes: Partial<VerificationReport> = {}): string =>
+    proven({ exit_code: 1, errors: [{ code, offset: 0, message: 'why' }], error_count: 1, ...changes });
+  const unproven = { state: 'SIGNED_UNTRUSTED_KEY', proven: false, checkpoint: null } as const;
+
+  test.each([
+    [{}, `OK: complete and signed by example.com/gate (${AMOUNT})`],
+    [
+      { state: 'OK_WITH_REDACTIONS', redacted: 2, exit_code: 3 },
+      `OK WITH REDACTIONS: complete and signed by example.com/gate, with the content of 2 records removed (${AMOUNT})`,
+    ],
+    [
+      { state: 'OK_PREFIX', exit_code: 3, redacted: 1, format: 'H4MK v1 live' },
+      `OK SO FAR: signed by example.com/gate, and without an end (${AMOUNT}, 1 record redacted)`,
+    ],
+    [
+      { state: 'OK_PENDING', records: 8, tree_size: 8, ...warning('H4_TRUNCATED') },
+      'OK UP TO RECORD 4: signed by example.com/gate; 3 newer not covered by a signature yet ' +
+        '(5 of 8 records, root 01234567…, 1 warning)',
+    ],
+    [
+      { state: 'OK_SLICE', exit_code: 3, records: 2, format: 'H4MK v1 slice' },
+      'OK, A SLICE: every record shown is signed by example.com/gate; nothing is said about the others ' +
+        '(2 of 5 records, root 01234567…)',
+    ],
+  ] as const)('says of %j who signed what', (changes, line) => {
+    expect(proven(changes)).toBe(line);
+  });
+
+  test('names all who signed the checkpoint, and no signer of an older one', () => {
+    const at = (size: number, ...verified: string[]) => ({ size, origin: ORIGIN, verified, cosigned: [] });
+    const signatures = [at(3, 'x'), at(5, 'example.com/gate', 'a'), at(5, 'b'), at(5)];
+    expect(proven({ signatures })).toContain('signed by example.com/gate, a and b (');
+  });
+
+  test.each([
+    ['H4_SIGN_MISSING', { ...unproven, state: 'NOT_SIGNED' }, /^NOT SIGNED, NOTHING PROVEN: .* \(H4_SIGN_MISSING\)$/],
+    ['H4_SIGN_UNTRUSTED', unproven, /^SIGNED BY NO TRUSTED KEY, NOTHING PROVEN: .* in the name of mallory and eve \(/],
+    [
+      'H4_SIGN_QUORUM',
+      unproven,
+      /^TOO FEW WITNESSES, NOTHING PROVEN: it is signed by example\.com\/gate, and not seen/,
+    ],
+    [
+      'H4_ROLLBACK',
+      {},
+      /^OLDER THAN WHAT WAS SEEN BEFORE: it is signed by example\.com\/gate, but more .*\(H4_ROLLBACK\)$/,
+    ],
+    [
+      'H4_EQUIVOCATION',
+      { error_count: 3 },
+      /^CONTRADICTS WHAT WAS SEEN BEFORE: .*\(H4_EQUIVOCATION and 2 more errors\)$/,
+    ],
+    ['H4_ENGINE_UNTRUSTED', {}, /^NOT TRUSTED: it is signed by example\.com\/gate; The recording names an engine/],
+  ] as const)('says of %s what was asked for and is not there', (code, changes, line) => {
+    const claimed = ['mallory', 'eve'].map((name) => `${name}/${'ab'.repeat(32)}`);
+    const signatures = claimed.map((origin) => ({
+      size: 5,
+      origin,
+      verified: code === 'H4_SIGN_QUORUM' ? ['example.com/gate'] : [],
+      cosigned: [],
+    }));
+    const text = failed(code, { ...changes, ...('checkpoint' in changes ? { signatures } : {}) });
+    expect(text).toMatch(line);
+    expect(gravityOf(report({ ...changes, exit_code: 1, errors: [{ code, offset: 0, message: '' }] }))).toBe(
+      'untrusted',
+    );
+  });
+
+  test('of a broken file is that it is broken, whatever else is asked for', () => {
+    expect(failed('H4_SIGN_BAD', { state: 'NOT_OK', proven: false })).toBe('NOT OK: H4_SIGN_BAD at offset 0');
+    expect(failed('H4_EQUIVOCATION', { state: 'NOT_OK', proven: false })).toBe('NOT OK: H4_EQUIVOCATION at offset 0');
   });
 
   test('has words for every state', () => {
@@ -103,5 +184,7 @@ describe('exitCodeUnder()', () => {
     expect(under({ format: 'H4MK v1 live', exit_code: 1 }, 'prefix')).toBe(1);
     expect(under({ exit_code: 4 }, 'prefix')).toBe(4);
     expect(under({ state: 'OK_PENDING', exit_code: 3 }, 'pending')).toBe(0);
+    expect(under({ state: 'OK_PREFIX', exit_code: 3 }, 'prefix')).toBe(0);
+    expect(under({ state: 'OK_PREFIX', exit_code: 3 }, 'pending')).toBe(3);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { hashWhileReading } from '../../../src/cli/verify/whole-hash.js';
 import type { ByteSource } from '../../../src/container/io/io.js';
-import { verifyContainer } from '../../../src/container/verify.js';
+import { verifyContainer } from '../../../src/container/check/verify.js';
 import { createMemorySource } from '../../../src/storage/memory.js';
 import { toHex } from '../../../src/utils/bytes.js';
 import { sha256 } from '../../../src/utils/sha256.js';
