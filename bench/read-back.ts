@@ -27,6 +27,8 @@ export async function assertHolds(path: string, writer: WriterName, media: Media
 const payloadsOf: Readonly<Record<WriterName, (path: string, take: TakeBytes) => Promise<void>>> = {
   h4mk: readH4mk,
   'h4mk-threaded': readH4mk,
+  'h4mk-signed': readH4mk,
+  'h4mk-signed-each': readH4mk,
   mcap: readMcap,
   bare: readBare,
 };

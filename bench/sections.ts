@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { contest, type ContestOptions, type Outcome } from './contest.js';
 import type { MediaShape } from './media.js';
+import { signSection } from './signing.js';
 import type { TaskSpec } from './task.js';
 import type { WriterName } from './writers.js';
 
@@ -41,7 +42,7 @@ export type Target =
   | { readonly kind: 'ratio'; readonly contender: string; readonly to: string; readonly atLeast: number }
   | { readonly kind: 'count'; readonly contender: string; readonly count: string; readonly atMost: number };
 
-export const SECTION_IDS = ['write', 'verify', 'seek', 'small', 'memory'] as const;
+export const SECTION_IDS = ['write', 'sign', 'verify', 'seek', 'small', 'memory'] as const;
 export type SectionId = (typeof SECTION_IDS)[number];
 
 export interface Extent {
@@ -66,6 +67,7 @@ const OPENSSL = 'openssl dgst';
 export function createSections(extent: Extent): Section[] {
   return [
     ...[64 * KIB, 512 * KIB, MIB].map((blockBytes) => writeSection(extent, blockBytes)),
+    ...[64 * KIB, 512 * KIB].map((blockBytes) => signSection(extent, blockBytes, scheduleOf(extent))),
     ...[64 * KIB, MIB].map((blockBytes) => verifySection(extent, blockBytes)),
     ...(['cold', 'near', 'far'] as const).map((way) => seekSection(extent, way)),
     smallWriteSection(extent),

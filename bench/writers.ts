@@ -3,15 +3,17 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { McapWriter } from '@mcap/core';
 import { storedEngine } from 'harmony4/compression';
-import { type ByteSink, H4MKBuilder } from 'harmony4/container';
+import { type ByteSink, H4MKBuilder, type RecordingOptions } from 'harmony4/container';
 import { createFileSink, createThreadedFileSink } from 'harmony4/storage/node';
 import { McapOutput } from './mcap-file.js';
 import type { Media } from './media.js';
+import { whileSigning } from './signing.js';
 
-export type WriterName = 'h4mk' | 'h4mk-threaded' | 'mcap' | 'bare';
+export type WriterName = 'h4mk' | 'h4mk-threaded' | 'h4mk-signed' | 'h4mk-signed-each' | 'mcap' | 'bare';
 
 /** `path` is free. */
 export type Writer = (path: string, media: Media) => Promise<void>;
@@ -19,17 +21,28 @@ export type Writer = (path: string, media: Media) => Promise<void>;
 export const writers: Readonly<Record<WriterName, Writer>> = {
   h4mk: async (path, media) => writeH4mk(await createFileSink(path), media),
   'h4mk-threaded': async (path, media) => writeH4mk(await createThreadedFileSink(path), media),
+  'h4mk-signed': (path, media) => writeSigned(path, media, 256),
+  'h4mk-signed-each': (path, media) => writeSigned(path, media, 1),
   mcap: writeMcap,
   bare: writeBare,
 };
 
-export async function writeH4mk(sink: ByteSink, media: Media): Promise<void> {
-  const builder = await H4MKBuilder.create(sink, { engine: storedEngine, tracks: [{ id: 0, kind: 'opaque' }] });
+export async function writeH4mk(
+  sink: ByteSink,
+  media: Media,
+  options: Pick<RecordingOptions, 'uid' | 'signing'> = {},
+): Promise<void> {
+  const tracks = [{ id: 0, kind: 'opaque' }] as const;
+  const builder = await H4MKBuilder.create(sink, { engine: storedEngine, tracks, ...options });
   for (let i = 0; i < media.blocks; i++) {
     const { ptsMicros, key, bytes } = media.block(i);
     await builder.addBlock({ track: 0, tokens: [{ pts: ptsMicros, key, size: bytes.length }], bytes });
   }
   await builder.close();
+}
+
+function writeSigned(path: string, media: Media, every: number): Promise<void> {
+  return whileSigning(dirname(path), every, async (options) => writeH4mk(await createFileSink(path), media, options));
 }
 
 /** With the defaults of the writer: chunks of 1 MiB, both CRCs, all indexes. */

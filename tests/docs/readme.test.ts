@@ -45,7 +45,8 @@ describe('the README', () => {
       .filter((line) => line.includes('npx harmony4 '));
     const verbs = commands.map((line) => /npx harmony4 (\w+)/.exec(line)?.[1]);
     const field = ['export', 'verify', 'recover', 'seek', 'upgrade'];
-    expect(verbs).toEqual(['export', 'verify', 'seek', 'extract', 'inspect', 'verify', ...field]);
+    const evidence = ['keygen', 'export', 'verify', 'seek', 'clip', 'verify'];
+    expect(verbs).toEqual(['export', 'verify', 'seek', 'extract', 'inspect', 'verify', ...field, ...evidence]);
 
     const media = Buffer.alloc(3_000_000, 'not really a film');
     await writeFile(join(folder, 'video.mp4'), media);
