@@ -12,10 +12,11 @@ import { CHUNK_HEADER_BYTES, TAIL_CHUNK_BYTES, TAIL_STATE } from '../format/layo
 import type { Limits } from '../format/limits.js';
 import type { Note } from '../format/note.js';
 import { readSign } from '../read/sign-reader.js';
-import { assertOfFile, notTrusted } from './signed-recording.js';
+import { assertOfFile } from './signed-recording.js';
 import { type Tail, isTailAt, parseTail, tailAtEnd } from '../format/tail.js';
+import { tailBefore } from '../read/tail-chain.js';
 import { TileIndex } from '../read/tile-index.js';
-import type { NoteVerdict } from '../trust/trust.js';
+import { type NoteVerdict, notTrusted } from '../trust/trust.js';
 import { sliceError } from '../read/walked-index.js';
 
 /** TAILs that are looked at, from the last one on. */
@@ -153,14 +154,4 @@ const tailOf = (chunk: Uint8Array, offset: number): Tail | undefined => {
     // A TAIL that does not parse leads nowhere.
     return undefined;
   }
-};
-
-/** The TAIL that `tail` names as the one before it; undefined if there is none. */
-const tailBefore = async (
-  source: ByteSource,
-  { prev, self }: Tail,
-  signal: AbortSignal | undefined,
-): Promise<Tail | undefined> => {
-  if (prev === 0 || prev + TAIL_CHUNK_BYTES > self) return undefined;
-  return tailOf(await source.read(prev, prev + TAIL_CHUNK_BYTES, signal), prev);
 };

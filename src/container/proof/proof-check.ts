@@ -28,12 +28,11 @@ import {
   assertEngine,
   assertFileId,
   assertOfFile,
-  notTrusted,
   provenCheckpoint,
   recordingOf,
 } from './signed-recording.js';
 import { type Tokn, parseTokn } from '../format/tokn.js';
-import { type TrustPolicy, judgeNote } from '../trust/trust.js';
+import { type TrustPolicy, judgeNote, notTrusted } from '../trust/trust.js';
 import { type Verified, verifyPayload } from '../check/verified.js';
 
 export interface ProofCheckOptions {

@@ -67,15 +67,3 @@ export const assertOfFile = ({ origin, size }: Note, { fileId, uid }: { fileId: 
   }
   if (size < 1) throw new H4Error('H4_SIGN_SIZE', 'The checkpoint covers no record at all');
 };
-
-/** The refusal of checkpoints of which the best one lacks this; undefined where there is none. */
-export const notTrusted = (lacks: NoteVerdict['lacks']): H4Error => {
-  switch (lacks) {
-    case 'quorum':
-      return new H4Error('H4_SIGN_QUORUM', 'Fewer witnesses have cosigned the checkpoint than the policy wants');
-    case 'signature':
-      return new H4Error('H4_SIGN_UNTRUSTED', 'The checkpoint is not signed by whom the policy trusts');
-    case undefined:
-      return new H4Error('H4_SIGN_MISSING', 'The file is not signed: nothing in it can be proven');
-  }
-};

@@ -4,12 +4,13 @@
  */
 import { encodeChunk } from '../format/chunk.js';
 import type { ByteSink, ByteSource } from '../io/io.js';
-import { HEADER_BYTES, TAIL_CHUNK_BYTES, TAIL_STATE } from '../format/layout.js';
+import { TAIL_STATE } from '../format/layout.js';
 import type { Limits } from '../format/limits.js';
 import type { Resumption } from '../recover/recover.js';
 import { RecordWriter } from '../write/record-writer.js';
 import { type StoredSign, readSign } from '../read/sign-reader.js';
-import { encodeTail, tailAtEnd } from '../format/tail.js';
+import { tailAt } from '../read/tail-chain.js';
+import { encodeTail } from '../format/tail.js';
 
 /**
  * Appends `note` to a recording that has been read as a whole: `sink` holds it, or stands for it, and takes what follows. Resolves to
@@ -57,9 +58,7 @@ export const newestNotes = async (
       if (stored.note.size < newest) break;
       notes.set(sign, stored);
     }
-    if (tail < HEADER_BYTES) break;
-    const end = tail + TAIL_CHUNK_BYTES;
-    const named = tailAtEnd(await source.read(tail, end, signal), end);
+    const named = await tailAt(source, tail, signal);
     // Each names an earlier one: there is an end to it.
     if (named === undefined || named.prev >= tail) break;
     [sign, tail] = [named.sign, named.prev];

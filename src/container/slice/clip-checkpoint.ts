@@ -5,17 +5,16 @@
  */
 import { concatBytes, equalBytes, toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
-import type { ByteSource } from '../io/io.js';
-import { CHUNK_HEADER_BYTES, TAIL_CHUNK_BYTES } from '../format/layout.js';
+
 import { leafHash } from '../tree/merkle.js';
 import { ProvenTree } from '../proof/proven-tree.js';
 import type { H4MKReader } from '../read/reader.js';
 import { RunReader } from '../read/run-reader.js';
 import { type StoredSign, readSign } from '../read/sign-reader.js';
-import { isTailAt, parseTail } from '../format/tail.js';
+import { tailBefore } from '../read/tail-chain.js';
 import { TileIndex } from '../read/tile-index.js';
 import { LeafHashes, type TreeHashes, rootOver } from '../tree/tree-hashes.js';
-import { type NoteVerdict, type TrustPolicy, judgeNote } from '../trust/trust.js';
+import { type NoteVerdict, type TrustPolicy, judgeNote, notTrusted } from '../trust/trust.js';
 import { WalkedIndex } from '../read/walked-index.js';
 
 export interface CheckpointOptions {
@@ -91,7 +90,7 @@ const newestSign = async (reader: H4MKReader, options: CheckpointOptions): Promi
     const verdict = options.trust === undefined ? undefined : judgeNote(sign.note, options.trust, options.now);
     if (verdict?.lacks !== undefined) {
       // It may be that of somebody else, and ours stand before it.
-      refusal ??= lacking(verdict.lacks, sign.note.size);
+      refusal ??= notTrusted(verdict.lacks);
       continue;
     }
     if (newest === undefined || sign.note.size > newest.sign.note.size) newest = { sign, verdict };
@@ -112,12 +111,6 @@ const assertOf = (reader: H4MKReader, { note: { origin, size } }: StoredSign): v
   }
 };
 
-/** Why a checkpoint of so many records does not count. */
-export const lacking = (what: 'signature' | 'quorum', size: number): H4Error =>
-  what === 'signature'
-    ? new H4Error('H4_SIGN_UNTRUSTED', `No checkpoint is signed by a configured key; the newest is of ${size} records`)
-    : new H4Error('H4_SIGN_QUORUM', `The checkpoint of ${size} records lacks the cosignatures of witnesses`);
-
 /** Where SIGN chunks stand, from the newest on: along the TAILs, or as the walk over a file without one has met them. */
 async function* signOffsets(reader: H4MKReader, signal: AbortSignal | undefined): AsyncGenerator<number, void> {
   const { source, index } = reader.basis;
@@ -125,21 +118,11 @@ async function* signOffsets(reader: H4MKReader, signal: AbortSignal | undefined)
   for (let tail = reader.tail, i = 0; tail !== undefined && i < MAX_SIGNS; i++) {
     if (!seen.has(tail.sign)) yield tail.sign;
     seen.add(tail.sign);
-    tail = tail.prev > 0 && tail.prev < tail.self ? await readTail(source, tail.prev, signal) : undefined;
+    tail = await tailBefore(source, tail, signal);
   }
   if (!(index instanceof WalkedIndex)) return;
   for (const offset of [...index.latestSigns].reverse()) if (!seen.has(offset)) yield offset;
 }
-
-/** The TAIL at `offset`; undefined where there is none, which only means that older checkpoints are not found. */
-const readTail = async (
-  source: ByteSource,
-  offset: number,
-  signal: AbortSignal | undefined,
-): Promise<ReturnType<typeof parseTail> | undefined> => {
-  const chunk = await source.read(offset, Math.min(offset + TAIL_CHUNK_BYTES, source.size), signal);
-  return isTailAt(chunk, offset) ? parseTail(chunk.subarray(CHUNK_HEADER_BYTES)) : undefined;
-};
 
 /** The leaves of a recording without tiles, from its records. */
 const leavesOf = async (reader: H4MKReader, size: number, signal?: AbortSignal): Promise<LeafHashes> => {

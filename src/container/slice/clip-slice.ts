@@ -4,12 +4,12 @@
  */
 import { fromHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
-import { type CheckpointOptions, type ClipCheckpoint, lacking } from './clip-checkpoint.js';
+import { type CheckpointOptions, type ClipCheckpoint } from './clip-checkpoint.js';
 import { type FoundSpan, MAX_GAP_RECORDS, type MissingSpan, type PtsSpan, mergedRuns } from './clip-search.js';
 import { parseNote } from '../format/note.js';
 import type { RecordRun } from '../read/run-reader.js';
 import type { SliceReader } from './slice-reader.js';
-import { type NoteVerdict, judgeNote } from '../trust/trust.js';
+import { type NoteVerdict, judgeNote, notTrusted } from '../trust/trust.js';
 
 /** The checkpoint that a slice was proven under, which is the one of everything cut from it. */
 export const checkpointOfSlice = async (
@@ -24,7 +24,7 @@ export const checkpointOfSlice = async (
     const note = parseNote(payload, slice.basis.limits);
     const verdict: NoteVerdict | undefined = trust === undefined ? undefined : judgeNote(note, trust, now);
     if (verdict?.lacks === undefined) return { size, root, tree, note: payload, origin: note.origin.line, verdict };
-    refusal ??= lacking(verdict.lacks, note.size);
+    refusal ??= notTrusted(verdict.lacks);
   }
   if (refusal !== undefined) throw refusal;
   if (trust !== undefined) throw new H4Error('H4_SIGN_MISSING', 'The clip has no signature, and one is asked for');

@@ -193,3 +193,15 @@ const isInForce = (
   // A thief can sign at any time and name any time: only witnesses can tell that it was before.
   return revokedAt === undefined || (seen !== undefined && seen < revokedAt);
 };
+
+/** The refusal of checkpoints of which the best one lacks this; undefined where there is none. */
+export const notTrusted = (lacks: NoteVerdict['lacks']): H4Error => {
+  switch (lacks) {
+    case 'quorum':
+      return new H4Error('H4_SIGN_QUORUM', 'Fewer witnesses have cosigned the checkpoint than the policy wants');
+    case 'signature':
+      return new H4Error('H4_SIGN_UNTRUSTED', 'The checkpoint is not signed by whom the policy trusts');
+    case undefined:
+      return new H4Error('H4_SIGN_MISSING', 'The file is not signed: nothing in it can be proven');
+  }
+};

@@ -495,7 +495,7 @@ describe('a clip of a clip', () => {
 const vector = (path: string): Uint8Array => Uint8Array.from(readFileSync(new URL(path, import.meta.url)));
 
 describe('of the vectors', () => {
-  const folder = '../../spec/vectors/v1/';
+  const folder = '../../../spec/vectors/v1/';
   const names = readdirSync(new URL(folder, import.meta.url)).filter((name) => name.endsWith('.h4mk'));
 
   test.each(names)('%s gives clips that verify, or a reason why not', async (name) => {
