@@ -28,7 +28,7 @@ export async function whileSigning(
   try {
     const history = await openHistory(join(keyFolder, 'bench.key'));
     const key = createSigningKey('bench.example/key', new Uint8Array(32).fill(1));
-    const signer = createCheckpointSigner({ signer: key, history, isPublishedWhole: true });
+    const signer = createCheckpointSigner({ signer: key, history });
     await write({ uid: UID, signing: { signer, every } });
   } finally {
     await rm(keyFolder, { recursive: true });

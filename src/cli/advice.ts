@@ -12,6 +12,9 @@ const NEWER = 'The file may come from newer software: update harmony4.';
 const NOT_WRITTEN_SO =
   'The file is not as it was written. Compare it with another copy, and do not rely on what it says until then.';
 
+const TOO_FEW =
+  'Get a copy with the cosignatures of the witnesses, or ask whoever wrote the policy whether it asks for too much.';
+
 const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   H4_BAD_MAGIC: "This is no H4MK file. To make one from it: '{harmony4} export FILE -o FILE.h4mk'",
   H4_TOO_SHORT: 'Is the file empty, or is it still being copied?',
@@ -38,13 +41,22 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   H4_RANGE_REDACTED: 'Redacted content is gone for good. --from and --to extract what lies around it.',
   H4_EXISTS: 'Choose another name, or overwrite with --force.',
   H4_SIGN_MISSING: 'Ask whoever made the recording for a signed copy.',
-  H4_SIGN_QUORUM:
-    'Get a copy with the cosignatures of the witnesses, or ask whoever wrote the policy whether it asks for too much.',
+  H4_SIGN_QUORUM: TOO_FEW,
   H4_EQUIVOCATION: 'Keep both copies, and rely on neither before whoever holds the key has explained them.',
   H4_POLICY: 'Nothing was checked. Correct the policy, or ask whoever wrote it for the right one.',
   H4_VKEY: 'Copy the key again from KEY.pub, or ask whoever holds it for its public half.',
   H4_SIGN_UNTRUSTED: 'Check that you have the right public key of whoever made the recording.',
   H4_LEGACY_ENCRYPTED: 'Nobody can decrypt such a file: its writer did not store what decryption needs.',
+};
+
+/** Where the right key has signed: another key is not what is missing. */
+const BY_SIGNING: Readonly<Record<NonNullable<Circumstances['signing']>, string>> = {
+  time:
+    'The key is one that you believe, but not at that time. A copy that witnesses cosigned while it was in force shows when it ' +
+    'was signed; else ask whoever made the recording.',
+  keys: 'Get a copy that the other keys have signed as well, or ask whoever wrote the policy whether it asks for too much.',
+  name: 'Get a copy that is signed by whom it names, or ask them for their public key and believe it as well.',
+  witnesses: TOO_FEW,
 };
 
 const BY_KIND: Readonly<Partial<Record<ErrorKind, string>>> = {
@@ -54,6 +66,10 @@ const BY_KIND: Readonly<Partial<Record<ErrorKind, string>>> = {
   limit: 'The file demands more than a reader grants to a file that nobody vouches for.',
 };
 
+const PROOF =
+  "Ask whoever made it for another proof, or make one from the recording: '{harmony4} seek FILE PTS --prove -o PROOF'";
+const ABOUT_BYTES: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['malformed', 'tampered']);
+
 /** They are about a core and not about a file, and their messages say what to do. */
 const ABOUT_CORES: ReadonlySet<ErrorCode> = new Set(['H4_CORE_MISMATCH', 'H4_CORE_ALTERED', 'H4_ENGINE_BAD_OUTPUT']);
 
@@ -61,6 +77,10 @@ const ABOUT_CORES: ReadonlySet<ErrorCode> = new Set(['H4_CORE_MISMATCH', 'H4_COR
 export interface Circumstances {
   /** It is a legacy file, without records. */
   readonly isLegacy?: boolean;
+  /** It is a proof, and no recording: what is wrong with it says nothing about any file. */
+  readonly isProof?: boolean;
+  /** Why a signature does not count that is by a key which one believes. */
+  readonly signing?: 'time' | 'keys' | 'name' | 'witnesses';
   /** Where the bytes begin that follow the end of a closed recording, and how many they are. */
   readonly stray?: { readonly offset: number; readonly bytes: number };
 }
@@ -76,6 +96,8 @@ export function nextStepFor(code: ErrorCode, command: string, about: Circumstanc
       `to it follow${bytes === 1 ? 's' : ''}; a copy that ends at offset ${offset} has all of it.`
     );
   }
+  if (code === 'H4_SIGN_UNTRUSTED' && about.signing !== undefined) return BY_SIGNING[about.signing];
+  if (about.isProof === true && ABOUT_BYTES.has(ERROR_CODES[code].kind)) return PROOF.replaceAll('{harmony4}', command);
   if (ABOUT_CORES.has(code)) return undefined;
   return (BY_CODE[code] ?? BY_KIND[ERROR_CODES[code].kind])?.replaceAll('{harmony4}', command);
 }

@@ -41,5 +41,5 @@ export async function readBlindSeed(
       'Blinds from a seed that is used again can be read from another recording: with --blind-seed-file use --signable',
     );
   }
-  return readKeyFile(blindSeedFile, SEED_BYTES, context);
+  return readKeyFile(blindSeedFile, { minBytes: SEED_BYTES, hides: true }, context);
 }

@@ -62,12 +62,16 @@ export function failureOf(thrown: unknown, signal: AbortSignal, command: string,
     // Advice is about files that somebody gives one; what a key refuses to sign is one's own, and the message says what to do.
     const isOwn = thrown.code === 'H4_EQUIVOCATION' && 'signed_size' in thrown.detail;
     const isLegacy = thrown.detail['form'] === 'legacy';
-    const next = isOwn ? undefined : nextStepFor(thrown.code, command, { isLegacy });
+    const isProof = thrown.detail['form'] === 'proof';
+    // Whoever did not look at all signatures knows nothing about the key.
+    const isOpen = 'searched' in thrown.detail;
+    const next = isOwn || isOpen ? undefined : nextStepFor(thrown.code, command, { isLegacy, isProof });
     const hasDetail = Object.keys(thrown.detail).length > 0;
     return {
       code: thrown.code,
       message: thrown.message,
-      exit_code: exitCodeOf(thrown.code),
+      // What was typed is wrong, whatever the code says of a file.
+      exit_code: 'option' in thrown.detail ? EXIT.usage : exitCodeOf(thrown.code),
       ...(next === undefined ? {} : { next }),
       ...(hasDetail ? { detail: thrown.detail } : {}),
     };

@@ -6,12 +6,15 @@
 import type { ByteSink } from '../container/io/io.js';
 import { isHiddenMode } from '../container/format/layout.js';
 import type { H4MKReader } from '../container/read/reader.js';
-import type { LocatedHead } from '../container/read/record-reader.js';
+import type { Block } from '../container/read/block.js';
+import type { MetaLedger } from '../container/format/meta.js';
+import type { ToknHead } from '../container/format/tokn.js';
 import { fromHex, equalBytes } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import { createSha256 } from '../utils/sha256.js';
-import { firstPtsAt, ptsAt } from './durations.js';
+import { type TimeScale, firstPtsAt, ptsAt } from './durations.js';
 import { spanOf } from './inspect/summary.js';
+import { type TimedTrack, type TrackPart, findPart, indexedTrack, nothingShown } from './track-times.js';
 
 export interface ExtractionRequest {
   readonly track: number;
@@ -44,56 +47,45 @@ export interface Extracted {
   readonly matchesSource: true | null;
 }
 
-/** Finds the records that belong to the request. */
+/** Finds the records that belong to the request. H4_RANGE_NOT_FOUND where the track shows nothing at that time. */
 export async function planExtraction(
   reader: H4MKReader,
-  { track, from, to }: ExtractionRequest,
+  request: ExtractionRequest,
   signal: AbortSignal,
 ): Promise<Extraction> {
-  if (from !== undefined && to !== undefined && to <= from) {
-    throw new H4Error('H4_PARAM', '--to must be later than --from');
-  }
-  const start = from === undefined ? undefined : await seekAt(reader, track, ptsAt(from, reader.info), signal);
-  const last = to === undefined ? undefined : await lastBefore(reader, track, firstPtsAt(to, reader.info), signal);
-  const startByte = start?.pos ?? 0;
-  const endByte = to === undefined ? await reader.trackLength(track, signal) : (last?.pos ?? 0) + (last?.raw ?? 0);
+  const { track } = request;
+  const part = await partOf(indexedTrack(reader, track, signal), request, reader.info);
+  const startByte = part.first?.pos ?? 0;
+  const endByte = part.last === undefined ? await reader.trackLength(track, signal) : endOf(part.last);
   return {
     track,
-    first: start?.seq ?? 0,
-    end: to === undefined ? reader.recordCount : (last?.seq ?? -1) + 1,
-    isWhole: from === undefined && to === undefined && reader.isClosed,
+    first: part.first?.seq ?? 0,
+    end: part.last === undefined ? reader.recordCount : part.last.seq + 1,
+    isWhole: isWhole(request) && reader.isClosed,
     startByte,
     bytes: Math.max(0, endByte - startByte),
   };
 }
 
-async function seekAt(
-  reader: H4MKReader,
-  track: number,
-  pts: number,
-  signal: AbortSignal,
-): Promise<LocatedHead | undefined> {
-  return pts < 0 ? undefined : reader.seek(Math.min(pts, Number.MAX_SAFE_INTEGER), { track, signal });
+/** What a request means of a track. */
+export async function partOf(records: TimedTrack, request: ExtractionRequest, scale: TimeScale): Promise<TrackPart> {
+  const { from, to } = request;
+  if (from !== undefined && to !== undefined && to <= from) {
+    throw new H4Error('H4_PARAM', '--to must be later than --from');
+  }
+  if (isWhole(request)) return { first: undefined, last: undefined, isBounded: false };
+  const part = await findPart(records, {
+    ...(from === undefined ? {} : { from: ptsAt(from, scale) }),
+    ...(to === undefined ? {} : { to: firstPtsAt(to, scale) }),
+  });
+  if (part === undefined) throw await nothingShown(records, scale);
+  return part;
 }
 
-/**
- * The last record of `track` that starts before `pts`. Blocks stand in decode order, so that later ones may start earlier;
- * but none after the next keyframe starts before it.
- */
-async function lastBefore(
-  reader: H4MKReader,
-  track: number,
-  pts: number,
-  signal: AbortSignal,
-): Promise<LocatedHead | undefined> {
-  let last = await seekAt(reader, track, pts - 1, signal);
-  if (last === undefined) return undefined;
-  for await (const head of reader.heads({ from: last.seq + 1, track }, signal)) {
-    if (head.key && head.pts >= pts) break;
-    if (head.pts < pts) last = head;
-  }
-  return last;
-}
+export const isWhole = ({ from, to }: ExtractionRequest): boolean => from === undefined && to === undefined;
+
+/** Where a block ends in the raw stream of its track. */
+export const endOf = ({ pos, raw }: ToknHead): number => pos + raw;
 
 export interface ExtractRun {
   readonly signal: AbortSignal;
@@ -107,21 +99,27 @@ export async function extractTrack(
   sink: ByteSink,
   run: ExtractRun,
 ): Promise<Extracted> {
-  const extracted = await copyBlocks(reader, plan, sink, run);
-  const matchesSource = plan.isWhole ? await compareWhole(reader, plan.track, extracted, run.signal) : null;
+  const { track, first, end } = plan;
+  const extracted = await copyBlocks(reader.blocks({ track, from: first, to: end }, run.signal), plan, sink, run);
+  const matchesSource = plan.isWhole ? compareWhole(await reader.metas(run.signal), track, extracted) : null;
   await sink.commit();
   return { ...extracted, matchesSource };
 }
 
 type Copied = Omit<Extracted, 'matchesSource'>;
 
-async function copyBlocks(reader: H4MKReader, plan: Extraction, sink: ByteSink, run: ExtractRun): Promise<Copied> {
-  const { track, first, end } = plan;
+/** Writes blocks, of which each must begin where the one before ended. */
+export async function copyBlocks(
+  blocksOfPart: AsyncIterable<Block>,
+  { track, startByte }: Pick<Extraction, 'track' | 'startByte'>,
+  sink: ByteSink,
+  run: ExtractRun,
+): Promise<Copied> {
   const hash = createSha256();
   let [bytes, blocks, hiddenBlocks] = [0, 0, 0];
-  let next = plan.startByte;
+  let next = startByte;
   let [startPts, endPts] = [Infinity, 0];
-  for await (const block of reader.blocks({ track, from: first, to: end }, run.signal)) {
+  for await (const block of blocksOfPart) {
     run.signal.throwIfAborted();
     const { tokn } = block;
     if (tokn.pos !== next) {
@@ -153,13 +151,11 @@ async function copyBlocks(reader: H4MKReader, plan: Extraction, sink: ByteSink, 
  * Compares a whole track with the totals of the end record, and with the source named there if the track is that source:
  * the one opaque track of a recording. Media that were taken apart are not the bytes of their file any more.
  */
-async function compareWhole(
-  reader: H4MKReader,
+export function compareWhole(
+  { totals, source, tracks }: Pick<MetaLedger, 'totals' | 'source' | 'tracks'>,
   track: number,
   { bytes, sha256 }: Copied,
-  signal: AbortSignal,
-): Promise<true | null> {
-  const { totals, source, tracks } = await reader.metas(signal);
+): true | null {
   const total = totals?.find((each) => each.track === track)?.raw ?? 0;
   if (totals !== undefined && total !== bytes) {
     throw new H4Error('H4_META_FIELD', `Track ${track} has ${bytes} bytes, but the end record says ${total}`);

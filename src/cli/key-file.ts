@@ -3,17 +3,16 @@
  * read by every user of the machine and kept in its history. A key is the bytes of the file, or hex digits in it with an
  * optional end of line; in the environment it is hex digits.
  */
-import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { MIN_CONTENT_KEY_BYTES } from '../container/secrecy/block-secrets.js';
-import { explain, systemFailure } from '../storage/node/system-error.js';
 import { fromHex } from '../utils/bytes.js';
 import { H4Error } from '../utils/error.js';
 import type { Context } from './context.js';
 import { printWarning } from './exit.js';
 import { STDIN, assertReadOnce, readStdin } from './input.js';
 import { repeatable } from './options.js';
+import { readSecretFile } from './secret-file.js';
 import { printable } from './text.js';
 
 export const KEY_FILE_OPTION = ['--key-file <FILE>', 'the key of masked blocks: its bytes, or hex digits'] as const;
@@ -23,6 +22,13 @@ export interface ContentKeyOptions {
   readonly keyEnv?: readonly string[];
 }
 
+interface ReadKeys {
+  readonly minBytes: number;
+  readonly inputs: readonly string[];
+  /** Whether something new is hidden with them. Default no. */
+  readonly hides?: boolean;
+}
+
 /** Adds --key-file and --key-env, both repeatable; `what` says what the keys are for. */
 export function addContentKeyOptions(command: Command, what: string): Command {
   return command
@@ -30,30 +36,30 @@ export function addContentKeyOptions(command: Command, what: string): Command {
     .option('--key-env <NAME>', 'the environment variable that holds such a key in hex digits; repeatable', repeatable);
 }
 
-/** The keys of --key-file and --key-env, each at least `minBytes` long. `inputs` are what else is read: only one may be stdin. */
+/** The keys of --key-file and --key-env. `inputs` are what else is read: only one may be stdin. */
 export async function readContentKeys(
   { keyFile = [], keyEnv = [] }: ContentKeyOptions,
-  { minBytes, inputs }: { readonly minBytes: number; readonly inputs: readonly string[] },
+  { minBytes, inputs, hides = false }: ReadKeys,
   context: Context,
 ): Promise<Uint8Array[]> {
   assertReadOnce([...keyFile, ...inputs]);
   const keys: Uint8Array[] = [];
-  for (const file of keyFile) keys.push(await readKeyFile(file, minBytes, context));
+  for (const file of keyFile) keys.push(await readKeyFile(file, { minBytes, hides }, context));
   for (const name of keyEnv) keys.push(keyFromEnvironment(name, minBytes, context));
   return keys;
 }
 
-/** The one key that hides what is written; undefined if none is named. */
+/** The one key that hides what is written, or has hidden it (`hides` is false); undefined if none is named. */
 export async function readContentKey(
   options: ContentKeyOptions,
-  inputs: readonly string[],
+  { inputs, hides }: Required<Omit<ReadKeys, 'minBytes'>>,
   context: Context,
 ): Promise<Uint8Array | undefined> {
   const { keyFile = [], keyEnv = [] } = options;
   if (keyFile.length + keyEnv.length > 1) {
     throw new H4Error('H4_PARAM', 'Only one key hides what is written: name it once, with --key-file or --key-env');
   }
-  const [key] = await readContentKeys(options, { minBytes: MIN_CONTENT_KEY_BYTES, inputs }, context);
+  const [key] = await readContentKeys(options, { minBytes: MIN_CONTENT_KEY_BYTES, inputs, hides }, context);
   return key;
 }
 
@@ -86,17 +92,36 @@ const MAX_FILE_BYTES = 4096;
 
 const HEX = /^(?:[0-9a-f]{2})+$/i;
 
-/** Permissions of anybody but the owner. */
-const OTHERS = 0o077;
+/** A line of a key of another sort: a public one, a signing key, or one under a passphrase. */
+const OTHER_KEY =
+  /^\uFEFF?\s*["']?(?:private\+key\+|harmony4\+encrypted\+key|[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*["']?\s*$)/imu;
 
-/** The key in `file`, at least `minBytes` long. Warns where others may read the file; no message shows a byte of it. */
-export async function readKeyFile(file: string, minBytes: number, context: Context): Promise<Uint8Array> {
+/** What people type: no random bytes of this length are letters throughout. */
+const TYPED = /^[^\p{Cc}\p{Cn}]+$/u;
+
+/**
+ * What a key is for. What is hidden already opens with whatever hid it; what is written from now on is hidden by random bytes,
+ * and never by a password (h4mk.md 12).
+ */
+export interface KeyUse {
+  readonly minBytes: number;
+  /** Whether something new is hidden with it. */
+  readonly hides: boolean;
+}
+
+/** The key in `file`. Warns where others may read the file; no message shows a byte of it. */
+export async function readKeyFile(file: string, { minBytes, hides }: KeyUse, context: Context): Promise<Uint8Array> {
   const name = file === STDIN ? 'standard input' : printable(file);
-  const content = await (file === STDIN ? readStream(readStdin(context)) : readContent(file, name, context));
+  const content = await (file === STDIN ? readStream(readStdin(context)) : readContent(file, context));
   if (content.length > MAX_FILE_BYTES) {
     throw new H4Error('H4_PARAM', `${name} is no key: it has more than ${MAX_FILE_BYTES} bytes`);
   }
+  const makes = `'${context.io.command} keygen --secret -o KEY' makes`;
   const text = Buffer.from(content).toString('latin1').trimEnd();
+  if (OTHER_KEY.test(Buffer.from(content).toString('utf8'))) {
+    const what = 'it holds a public key or a signing key, and nothing is hidden or opened with one';
+    throw new H4Error('H4_PARAM', `${name} is no key of content: ${what}; ${makes} a key for that`);
+  }
   // A key of random bytes that look like hex digits throughout is out of the question at these lengths.
   if (text.length >= 2 * minBytes - 1 && text.length % 2 > 0 && /^[0-9a-f]+$/i.test(text)) {
     throw new H4Error('H4_PARAM', `${name} is no key: ${text.length} hex digits are no whole number of bytes`);
@@ -107,35 +132,33 @@ export async function readKeyFile(file: string, minBytes: number, context: Conte
     throw new H4Error(
       'H4_PARAM',
       `${name} is no key: it has ${key.length} bytes, and at least ${minBytes} are needed (or ${hex})` +
-        (minBytes < MIN_CONTENT_KEY_BYTES ? '' : `; '${context.io.command} keygen --secret -o KEY' makes one`),
+        (minBytes < MIN_CONTENT_KEY_BYTES ? '' : `; ${makes} one`),
+    );
+  }
+  if (hides && key === content && isTyped(content)) {
+    throw new H4Error(
+      'H4_PARAM',
+      `${name} is no key: this looks like a password or a text, which can be guessed; ${makes} a key`,
     );
   }
   return key;
 }
 
-async function readContent(file: string, name: string, context: Context): Promise<Uint8Array> {
-  let handle: FileHandle | undefined;
+function isTyped(content: Uint8Array): boolean {
   try {
-    handle = await open(file);
-    const stats = await handle.stat();
-    if (stats.isFile() && process.platform !== 'win32' && (stats.mode & OTHERS) !== 0) {
-      const mode = (stats.mode & 0o777).toString(8);
-      const message = `Others may read the key in ${name} (mode ${mode}): chmod 600 keeps it to its owner`;
-      await printWarning(context, 'H4_PARAM', message);
-    }
-    const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
-      read = (await handle.read(buffer, length, buffer.length - length, null)).bytesRead;
-    }
-    return buffer.subarray(0, length);
-  } catch (thrown) {
-    if (thrown instanceof H4Error) throw thrown;
-    assertNoKey(file, '--key-file');
-    throw new H4Error('H4_IO', `Cannot read the key in ${name}: ${explain(systemFailure(thrown))}`, { cause: thrown });
-  } finally {
-    await handle?.close();
+    return TYPED.test(new TextDecoder('utf-8', { fatal: true }).decode(content).replace(/[\t\r\n]/g, ' '));
+  } catch {
+    return false;
   }
+}
+
+async function readContent(file: string, context: Context): Promise<Uint8Array> {
+  const { content, warning } = await readSecretFile(file, 'key', MAX_FILE_BYTES).catch((error: unknown) => {
+    assertNoKey(file, '--key-file');
+    throw error;
+  });
+  if (warning !== undefined) await printWarning(context, 'H4_PARAM', warning);
+  return content;
 }
 
 /** What comes from standard input, but not far beyond what a key can be. */

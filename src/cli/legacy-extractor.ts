@@ -7,7 +7,10 @@ import { legacyFrameMicros } from '../container/legacy/legacy-times.js';
 import type { LegacyReader } from '../container/legacy/legacy-reader.js';
 import { H4Error } from '../utils/error.js';
 import { createSha256 } from '../utils/sha256.js';
+import { MICROSECONDS } from './durations.js';
 import type { Extracted } from './extractor.js';
+import { LEGACY_TRACK } from './recording.js';
+import { nothingAt } from './track-times.js';
 
 export interface LegacyExtraction {
   /** Times in microseconds. */
@@ -21,6 +24,31 @@ export interface LegacyExtractRun {
   readonly onProgress: (bytes: number) => void;
 }
 
+/** When a block ends. Where META does not say how long blocks last, nothing tells that the last one is over. */
+export function endOfBlock({ layout }: LegacyReader, pts: number): number {
+  const frameMicros = legacyFrameMicros(layout.meta);
+  return frameMicros === undefined ? Infinity : pts + frameMicros;
+}
+
+/** Refuses times at which there is nothing, before anything is written. Times never decrease, and a block lasts until the next one. */
+async function assertShown(
+  reader: LegacyReader,
+  { from = -Infinity, to = Infinity }: LegacyExtraction,
+  start: number,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const { pts } of reader.places({ from: start }, signal)) {
+    if (pts >= to) break;
+    if (pts >= from || endOfBlock(reader, pts) > from) return;
+  }
+  let extent: { from: number; to: number } | undefined;
+  for await (const { pts } of reader.places({}, signal)) {
+    const end = endOfBlock(reader, pts);
+    extent = { from: extent?.from ?? pts, to: Number.isFinite(end) ? end : pts };
+  }
+  throw nothingAt(LEGACY_TRACK, extent, MICROSECONDS);
+}
+
 /** Writes from the keyframe at or before `from` to the last block that starts before `to`, and commits it. */
 export async function extractBlocks(
   reader: LegacyReader,
@@ -32,6 +60,7 @@ export async function extractBlocks(
   reader.assertDecodable();
   const start = from === undefined ? undefined : await reader.seek(from, signal);
   const frameMicros = legacyFrameMicros(reader.layout.meta) ?? 0;
+  if (from !== undefined || to !== Infinity) await assertShown(reader, { from, to }, start?.index ?? 0, signal);
   const hash = createSha256();
   let [bytes, blocks] = [0, 0];
   let [startPts, endPts] = [0, 0];

@@ -3,14 +3,14 @@
  * they are proven; a proof that was written to a file is checked without the recording.
  */
 import { encodeProof } from '../container/proof/proof-bundle.js';
-import { verifySeekAnswer } from '../container/proof/proof-check.js';
+import { type CheckedSeek, verifySeekAnswer } from '../container/proof/proof-check.js';
 import { bundleOfSeek } from '../container/proof/proof-maker.js';
 import { ProvenReader } from '../container/proof/proven-reader.js';
 import type { ProvenCheckpoint } from '../container/proof/signed-recording.js';
 import type { ToknHead } from '../container/format/tokn.js';
 import type { TrustPolicy } from '../container/trust/trust.js';
 import type { ByteSource } from '../container/io/io.js';
-import { H4Error } from '../utils/error.js';
+import { H4Error, isH4Error } from '../utils/error.js';
 import type { RecordingInfo } from '../container/format/meta.js';
 import { toHex } from '../utils/bytes.js';
 import type { Context } from './context.js';
@@ -112,8 +112,15 @@ export async function checkProofFile(
   if (source.size > MAX_PROOF_BYTES) {
     throw new H4Error('H4_LIMIT_META', `A proof has at most ${MAX_PROOF_BYTES} bytes; this has ${source.size}`);
   }
-  const question = { pts: (info: RecordingInfo) => ptsFor(micros, info), ...(track === undefined ? {} : { track }) };
-  const checked = verifySeekAnswer(await source.read(0, source.size, signal), question, trusted);
+  let scale: RecordingInfo | undefined;
+  const pts = (info: RecordingInfo): number => ptsFor(micros, (scale = info));
+  const proof = await source.read(0, source.size, signal);
+  let checked: CheckedSeek;
+  try {
+    checked = verifySeekAnswer(proof, { pts, ...(track === undefined ? {} : { track }) }, trusted);
+  } catch (error) {
+    throw ofProof(error, micros, scale);
+  }
   return {
     track: checked.track,
     asked: { time_us: micros, pts: checked.pts },
@@ -123,6 +130,20 @@ export async function checkProofFile(
     checkpoint: checked.checkpoint,
     isComplete: checked.isComplete,
   };
+}
+
+/** What is wrong with a proof says nothing about any file; and times are those that were typed. */
+function ofProof(error: unknown, micros: number, scale: RecordingInfo | undefined): unknown {
+  if (!isH4Error(error)) return error;
+  const { track, from_pts: from, to_pts: to, asked_track: asked } = error.detail;
+  const detail = { ...error.detail, form: 'proof' };
+  if (scale === undefined || typeof from !== 'number') {
+    return new H4Error(error.code, error.message, { detail, cause: error });
+  }
+  const until = typeof to === 'number' ? `to ${formatTime(originalMicros(to, scale))}` : 'on';
+  const about = `time ${formatTime(originalMicros(from, scale))} ${until} of track ${String(track)}`;
+  const message = `This proof answers another question: it is about ${about}, asked was ${formatTime(micros)} of track ${String(asked)}`;
+  return new H4Error(error.code, message, { detail, cause: error });
 }
 
 export async function printProven(file: string, answer: ProvenAnswer, { out, json }: Context): Promise<void> {
@@ -157,6 +178,8 @@ export async function printProven(file: string, answer: ProvenAnswer, { out, jso
   const end = isComplete ? 'the whole recording' : 'and says nothing about later ones';
   await out.field('proven', `for ${size} records, ${end}`);
   await out.field('signed by', listed(signers));
+  // One signer has many recordings: whoever asked about one must see which one answers.
+  await out.field('origin', printable(origin));
   for (const { name, time } of cosigners) {
     await out.field('seen by', `${printable(name)} at ${new Date(time * 1000).toISOString()}`);
   }

@@ -1,8 +1,10 @@
 /** Which records a command is about: those with given numbers, or those that show something of a span of time. */
 import { isMediaMode } from '../container/format/layout.js';
+import type { PtsSpan } from '../container/slice/clip-search.js';
 import { type Tokn, tokensOf } from '../container/format/tokn.js';
 import { H4Error } from '../utils/error.js';
-import { type TimeScale, ptsAt } from './durations.js';
+import { type TimeScale, firstPtsAt, ptsAt } from './durations.js';
+import { nothingAt } from './track-times.js';
 import type { FileWalker } from './walk.js';
 
 /** Records `[first, end)`. */
@@ -60,7 +62,7 @@ export function shownNumbers(numbers: readonly number[]): string {
   return texts.join(', ') + (hidden > 0 ? ` and ${hidden} more` : '');
 }
 
-/** The records of a choice, in order. Refuses numbers that there are none of. */
+/** The records of a choice, in order. Refuses numbers that there are none of, and with H4_RANGE_NOT_FOUND times that show nothing. */
 export async function chooseRecords(
   walker: FileWalker,
   choice: RecordChoice,
@@ -85,6 +87,7 @@ export async function chooseRecords(
     }
   }
   spans.end();
+  if (numbers === undefined && chosen.size === 0) throw nothingAt(track, spans.extent, scale);
   const missing = numbers?.find((_, i) => !known.has(i));
   if (missing !== undefined) {
     const what =
@@ -104,9 +107,11 @@ class SpanSearch {
   /** The last record of each track, while nobody knows how long it lasts. */
   readonly #open = new Map<number, { readonly seq: number; readonly start: number }>();
 
+  #extent: PtsSpan | undefined;
+
   constructor({ from, to }: RecordChoice, scale: TimeScale, choose: (seq: number) => void) {
     this.#from = from === undefined ? 0 : ptsAt(from, scale);
-    this.#to = to === undefined ? Number.POSITIVE_INFINITY : ptsAt(to, scale);
+    this.#to = to === undefined ? Number.POSITIVE_INFINITY : firstPtsAt(to, scale);
     this.#choose = choose;
   }
 
@@ -124,7 +129,14 @@ class SpanSearch {
     for (const { seq, start } of this.#open.values()) this.#test(seq, start, start + 1);
   }
 
+  /** When all that was admitted begins and ends. */
+  get extent(): PtsSpan | undefined {
+    return this.#extent;
+  }
+
   #test(seq: number, start: number, end: number): void {
+    const { from, to } = this.#extent ?? { from: start, to: end };
+    this.#extent = { from: Math.min(from, start), to: Math.max(to, end) };
     if (start < this.#to && end > this.#from) this.#choose(seq);
   }
 }

@@ -55,7 +55,7 @@ export async function readSecrecy(
   if (isMasked && choice.encrypt === true) {
     throw new H4Error('H4_PARAM', 'A block is masked or encrypted, not both: choose --mask or --encrypt');
   }
-  const key = await readContentKey(choice, inputs, context);
+  const key = await readContentKey(choice, { inputs, hides: true }, context);
   if (!isMasked && choice.encrypt !== true) {
     if (key === undefined && choice.saltFile === undefined) return undefined;
     throw new H4Error('H4_PARAM', 'A key or a salt alone hides nothing: add --encrypt, or --mask');

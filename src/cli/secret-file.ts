@@ -2,10 +2,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { explain, systemFailure } from '../storage/node/system-error.js';
 import { H4Error } from '../utils/error.js';
+import { assertNoSecret } from './key-lines.js';
 import { printable } from './text.js';
 
 /** Permissions of anybody but the owner. */
 const OTHERS = 0o077;
+
+export type Secret = 'key' | 'signing key' | 'passphrase';
 
 export interface SecretFile {
   /** All bytes, or, if there are more than `maxBytes`, that many and one. */
@@ -15,7 +18,9 @@ export interface SecretFile {
 }
 
 /** Reads `file`, but never more than a byte beyond `maxBytes`; `what` is what is looked for in it. `H4_IO` if it cannot be read. */
-export async function readSecretFile(file: string, what: string, maxBytes: number): Promise<SecretFile> {
+export async function readSecretFile(file: string, what: Secret, maxBytes: number): Promise<SecretFile> {
+  // Whoever types the secret itself for its file would read it again in a message, and in every log of it.
+  assertNoSecret(file, 'the name of a file');
   const name = printable(file);
   let handle: FileHandle | undefined;
   try {
@@ -34,10 +39,8 @@ export async function readSecretFile(file: string, what: string, maxBytes: numbe
       warning: `Others may read the ${what} in ${name} (mode ${mode}): chmod 600 keeps it to its owner`,
     };
   } catch (thrown) {
-    const article = `the ${what === 'key' ? 'signing key' : what}`;
-    throw new H4Error('H4_IO', `Cannot read ${article} in ${name}: ${explain(systemFailure(thrown))}`, {
-      cause: thrown,
-    });
+    const reason = explain(systemFailure(thrown));
+    throw new H4Error('H4_IO', `Cannot read the ${what} in ${name}: ${reason}`, { cause: thrown });
   } finally {
     await handle?.close();
   }

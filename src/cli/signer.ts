@@ -10,7 +10,7 @@ export interface Signer {
   readonly key: SigningKey;
   readonly history: SigningHistory;
   /** For one recording. `H4_SIGNING_KEY` if the key signs no checkpoints. */
-  createCheckpointSigner(options: { readonly isPublishedWhole: boolean }): CheckpointSigner;
+  createCheckpointSigner(): CheckpointSigner;
 }
 
 export const SIGNING_HISTORY_OPTION = [
@@ -37,8 +37,7 @@ export async function openSigner(options: CheckpointSignerChoice, context: Conte
   return {
     key,
     history,
-    createCheckpointSigner: ({ isPublishedWhole }) =>
-      createCheckpointSigner({ signer: key, history, isPublishedWhole }),
+    createCheckpointSigner: () => createCheckpointSigner({ signer: key, history }),
   };
 }
 

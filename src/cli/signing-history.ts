@@ -45,6 +45,8 @@ export class SigningHistoryFile implements SigningHistory {
   #lines = 0;
   #isNamed = false;
   #piece: Buffer | undefined;
+  /** Up to where `at` has looked, and for what. */
+  #earlier: { readonly origin: string; readonly size: number; readonly position: number } | undefined;
 
   /** A file that is missing is a history in which nothing was signed. */
   constructor(path: string) {
@@ -62,6 +64,22 @@ export class SigningHistoryFile implements SigningHistory {
         closeSync(fd);
       }
     });
+  }
+
+  async at(origin: string, size: number): Promise<SignedState | undefined> {
+    await Promise.resolve();
+    const fd = this.#open(constants.O_RDONLY);
+    if (fd === undefined) return undefined;
+    try {
+      // The sizes of an origin ascend, in the file as in the questions.
+      if (this.#earlier?.origin !== origin || this.#earlier.size >= size)
+        this.#earlier = { origin, size: 0, position: 0 };
+      const found = findState(fd, origin, size, this.#earlier.position);
+      this.#earlier = { origin, size, position: found.position };
+      return found.state;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   async remember(origin: string, next: SignedState, before: SignedState | undefined): Promise<boolean> {
@@ -204,6 +222,34 @@ export class SigningHistoryFile implements SigningHistory {
 
 /** Neither a key name nor a hash holds a space. */
 const LINE = /^([^ ]+\/[0-9a-f]{64}) ([1-9][0-9]*) ([A-Za-z0-9+/=]+)$/u;
+
+/** The first checkpoint of `origin` with at least `size` records in the lines from `position` on, if it has just as many. */
+const findState = (
+  fd: number,
+  origin: string,
+  size: number,
+  position: number,
+): { readonly state: SignedState | undefined; readonly position: number } => {
+  const piece = Buffer.alloc(PIECE_BYTES);
+  const prefix = Buffer.from(`${origin} `);
+  for (let at = position; ;) {
+    const count = readSync(fd, piece, 0, piece.length, at);
+    const end = piece.subarray(0, count).lastIndexOf(NEWLINE) + 1;
+    if (end === 0) return { state: undefined, position: at };
+    for (let start = 0; start < end;) {
+      const next = piece.indexOf(NEWLINE, start) + 1;
+      const line = piece.subarray(start, next - 1);
+      if (line.subarray(0, prefix.length).equals(prefix)) {
+        const [, , digits, base64 = ''] = LINE.exec(line.toString('utf8')) ?? [];
+        const found = Number(digits);
+        if (found === size) return { state: { size, root: fromBase64(base64) }, position: at + next };
+        if (found > size) return { state: undefined, position: at + start };
+      }
+      start = next;
+    }
+    at += end;
+  }
+};
 
 const isSame = (a: SignedState | undefined, b: SignedState | undefined): boolean =>
   a === undefined || b === undefined ? a === b : a.size === b.size && equalBytes(a.root, b.root);

@@ -32,7 +32,7 @@ export async function readSigningKeyFile(
   { passphrase }: { readonly passphrase?: Uint8Array } = {},
 ): Promise<SigningKeyFile> {
   const name = printable(file);
-  const { content, warning } = await readSecretFile(file, 'key', MAX_FILE_BYTES);
+  const { content, warning } = await readSecretFile(file, 'signing key', MAX_FILE_BYTES);
   if (content.length > MAX_FILE_BYTES) {
     throw new H4Error('H4_SIGNING_KEY', `${name} is no signing key: it has more than ${MAX_FILE_BYTES} bytes`);
   }

@@ -72,7 +72,7 @@ async function readPolicy(file: string): Promise<PolicyFile> {
 /** The keys that are named, those for statements among them, as a policy of which one key is enough. */
 async function trustIn(texts: readonly string[]): Promise<TrustPolicy> {
   const named: VerificationKey[] = [];
-  for (const text of texts) named.push(...(await readVerificationKeys(text, '--key')));
+  for (const text of texts) named.push(...(await typedKeys(text)));
   const all = [...new Map(named.map((key) => [`${keyReference(key)} ${key.type}`, key])).values()];
   const keys: TrustedKey[] = [];
   const statementKeys: VerificationKey[] = [];
@@ -88,6 +88,19 @@ async function trustIn(texts: readonly string[]): Promise<TrustPolicy> {
     );
   }
   return { keys, statementKeys };
+}
+
+/** What is wrong with a key that somebody has typed is wrong with the command, and with no file that is checked. */
+async function typedKeys(text: string): Promise<VerificationKey[]> {
+  try {
+    return await readVerificationKeys(text, '--key');
+  } catch (cause) {
+    if (!isH4Error(cause, 'H4_VKEY')) throw cause;
+    throw new H4Error('H4_VKEY', `Cannot use what was given as --key: ${cause.message}`, {
+      cause,
+      detail: { option: '--key' },
+    });
+  }
 }
 
 function witnessAlone(key: VerificationKey): H4Error {

@@ -16,6 +16,7 @@ export {
   CheckpointSigner,
   type CheckpointSignerOptions,
   addCosignature,
+  addCountersignature,
   createCheckpointSigner,
 } from './sign/checkpoint-signer.js';
 export { type Chunk, type ChunkInfo, type CoreChunk, isCoreChunk } from './format/chunk.js';
@@ -28,11 +29,20 @@ export {
   type ClipRequest,
   type ClipSummary,
   planClip,
+  planRecords,
   writeClip,
 } from './slice/clip.js';
+export type { Attachment } from './slice/attachments.js';
+export type { CheckpointOptions, ClipCheckpoint } from './slice/clip-checkpoint.js';
 export type { MissingSpan, PtsSpan } from './slice/clip-search.js';
 export type { Finding } from './check/findings.js';
-export { type SignedState, type SigningHistory, createMemoryHistory } from './sign/history-guard.js';
+export {
+  HistoryGuard,
+  type HistoryGuardOptions,
+  type SignedState,
+  type SigningHistory,
+  createMemoryHistory,
+} from './sign/history-guard.js';
 export { type ByteSink, type ByteSource, type HashingSink, type HashingSource } from './io/io.js';
 export { MODE, type Mode, TAIL_STATE } from './format/layout.js';
 export { type LegacyLayout, fileForm } from './legacy/legacy-layout.js';
@@ -46,6 +56,7 @@ export {
   type LegacyRange,
   LegacyReader,
 } from './legacy/legacy-reader.js';
+export { appendSignature, newestNotes } from './sign/late-signature.js';
 export { DEFAULT_LIMITS, type Limits } from './format/limits.js';
 export {
   type ClockInfo,
@@ -55,6 +66,7 @@ export {
   ZERO_UID,
   contentUid,
 } from './format/meta.js';
+export { type Note, type NoteSignature, type Origin, parseNote } from './format/note.js';
 export { type SubtreePlace, verifyConsistency, verifyInclusion, verifySubtree } from './tree/merkle-proof.js';
 export { type ProofBundle, encodeProof } from './proof/proof-bundle.js';
 export {
@@ -71,7 +83,15 @@ export { type ProvenOptions, ProvenReader, type ProvenSeek, type UnjudgedOptions
 export type { ProvenCheckpoint } from './proof/signed-recording.js';
 export { type RangeProof, verifyRangeProof } from './tree/range-proof.js';
 export { H4MKReader, type OpenOptions, type RecordRange } from './read/reader.js';
+export type { RecordRun } from './read/run-reader.js';
 export type { LocatedHead, RawRecord, StoredRecord } from './read/record-reader.js';
+export { type RedactOptions, type Redaction, redactRecording } from './redact/redact.js';
+export {
+  REDACTION_PREDICATE_TYPE,
+  type RedactionStatementInput,
+  createRedactionStatement,
+} from './redact/redaction-statement.js';
+export type { StoredSign } from './read/sign-reader.js';
 export {
   type Recovery,
   type Resumption,
@@ -94,7 +114,13 @@ export {
 export { type Run, type Salvage, type SalvageOptions, salvageRecording } from './recover/salvage.js';
 export { type SeekEntry, SeekTable, findInSeekChunk } from './format/seek.js';
 export { DEFAULT_SIGN_EVERY, type SigningOptions } from './sign/signing-cadence.js';
-export { type SliceOpenOptions, type SlicePart, SliceReader, type SliceRange } from './slice/slice-reader.js';
+export {
+  type SliceOpenOptions,
+  type SlicePart,
+  type SliceProofs,
+  SliceReader,
+  type SliceRange,
+} from './slice/slice-reader.js';
 export { type SlicePlan, SliceWriter } from './slice/slice-writer.js';
 export type { Tail } from './format/tail.js';
 export { type TreeHashes, proveConsistency, proveInclusion, proveRange } from './tree/tree-hashes.js';

@@ -7,10 +7,19 @@ export const AEAD_KEY_BYTES = 32;
 export const AEAD_NONCE_BYTES = 12;
 export const AEAD_TAG_BYTES = 16;
 
-/** Ciphertext and tag. A nonce must not be used for two plaintexts under one key. */
-export function aes256GcmSeal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, plain: Uint8Array): Uint8Array {
+/**
+ * Ciphertext and tag; `before` stands before them, which spares a copy. A nonce must not be used for two plaintexts under one
+ * key.
+ */
+export function aes256GcmSeal(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  header: Uint8Array,
+  plain: Uint8Array,
+  before?: Uint8Array,
+): Uint8Array {
   assertLengths(key, nonce);
-  return platform.aes256GcmSeal(key, nonce, header, plain);
+  return platform.aes256GcmSeal(key, nonce, header, plain, before);
 }
 
 /** The plaintext, or undefined unless its tag verifies: then not one byte of it is given away. */

@@ -240,6 +240,10 @@ const EXIT_CODE_BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   H4_LOCKED: 4,
   H4_HTTP_RANGE: 4,
   H4_CORE_NOT_FOUND: 4,
+  // Nothing is wrong with the file: it was asked without its key, or for what it does not have.
+  H4_KEY_MISSING: 2,
+  H4_KEY_WRONG: 2,
+  H4_RANGE_NOT_FOUND: 2,
 };
 
 /** The status with which the HTTP service answers an error of this code. */

@@ -71,6 +71,17 @@ describe('seek in a legacy file', () => {
     ]);
   });
 
+  test('says where a time lies behind the end, if META says how long a block lasts', async () => {
+    expect(await seekJson(old, '100031')).not.toHaveProperty('after_end');
+    expect(await seekJson(old, '100032')).toMatchObject({ record: 2, after_end: true, end_us: 100_032 });
+    expect((await cli(['seek', old, '9s'])).stdout).toContain('(its last moment is 0:00:00.100032)');
+    const timeless = await folder.write(
+      'timeless.h4mk',
+      closed(...blocks, seek(entries), meta({ ...META, fps_hint: 0 })),
+    );
+    expect(await seekJson(timeless, '9s')).not.toHaveProperty('after_end');
+  });
+
   test('finds nothing before the first keyframe, and has one track', async () => {
     expect(await seekJson(old, '--', '-1')).toMatchObject({ found: false });
     const { code, stdout } = await cli(['seek', await folder.write('none.h4mk', closed(...blocks, meta())), '5s']);
@@ -99,6 +110,7 @@ describe('extract from a legacy file', () => {
       sha256: toHex(sha256(content)),
       whole: true,
       matches_source: null,
+      signed_by: null,
       start_us: 0,
       end_us: 66_666 + 33_366,
       unmasked: false,
@@ -115,7 +127,20 @@ describe('extract from a legacy file', () => {
     expect(await sizeOf('--from', '66665')).toBe(318);
     expect(await sizeOf('--from', '66666')).toBe(2);
     expect(await sizeOf('--from', '40ms', '--to', '50ms')).toBe(316);
-    expect(await sizeOf('--to', '0')).toBe(0);
+    expect(await sizeOf('--from', '100031')).toBe(2);
+    for (const nothing of [
+      ['--to', '0'],
+      ['--from', '100032'],
+      ['--from', '9s', '--to', '10s'],
+    ]) {
+      const { code, stderr } = await extract(old, ...nothing);
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringContaining(
+          'H4_RANGE_NOT_FOUND: Track 0 has nothing at that time: it goes from 0:00:00.000 to 0:00:00.100032',
+        ),
+      ]);
+    }
     const moved = await extract(old, '--from', '50ms');
     expect(moved.stdout).toContain('--from 0:00:00.050 was moved to the keyframe at 0:00:00.000');
     expect(moved.stdout).toContain('0, a part of it');
@@ -138,7 +163,7 @@ describe('extract from a legacy file', () => {
     });
     const target = folder.path('not-written.bin');
     const refused = await cli(['extract', masked, '-o', target]);
-    expect([refused.code, await exists(target)]).toEqual([1, false]);
+    expect([refused.code, await exists(target)]).toEqual([2, false]);
     expect(refused.stderr).toContain('H4_KEY_MISSING: The blocks of this legacy file are masked');
     expect(refused.stderr).toContain('can be read only with its key');
   });

@@ -51,13 +51,34 @@ describe('chooseRecords()', () => {
     expect(await chosen({ from: 14, to: 15, track: 1 })).toEqual([2]);
     expect(await chosen({ from: 15, to: 16, track: 1 })).toEqual([5]);
     expect(await chosen({ from: 30, to: 31, track: 1 })).toEqual([6]);
-    expect(await chosen({ from: 31, track: 1 })).toEqual([]);
   });
 
   it('takes all tracks, and everything from the beginning or to the end, where nothing else is said', async () => {
     expect(await chosen({ to: 1 })).toEqual([1, 2]);
     expect(await chosen({ from: 29 })).toEqual([4, 5, 6]);
     expect(await chosen({})).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('refuses times at which nothing is shown, with those that there are', async () => {
+    const late = await rejection(chosen({ from: 31, to: 99, track: 1 }));
+    expect([late.code, late.message, late.detail]).toEqual([
+      'H4_RANGE_NOT_FOUND',
+      'Track 1 has nothing at that time: it goes from 0:00:00.000 to 0:00:00.000031',
+      { start_us: 0, end_us: 31 },
+    ]);
+    expect((await rejection(chosen({ to: 0 }))).message).toContain('The recording has nothing at that time');
+    expect((await rejection(chosen({ from: 0, track: 7 }))).message).toBe('Track 7 holds nothing');
+  });
+
+  it('takes a block that begins between two units of the timebase before the end', async () => {
+    // Thirty pictures a second: the second one begins at 33 333 1/3 microseconds.
+    const scale = { timebase: [1, 30] as const, shift: 0 };
+    const file = await closedRecording([picture(0, 1), picture(1, 1), picture(2, 1)], { tracks: [VIDEO] });
+    const of = async (choice: RecordChoice) =>
+      (await chooseRecords(new FileWalker(createMemorySource(file)), choice, scale)).seqs;
+    expect(await of({ from: 0, to: 33_333 })).toEqual([1]);
+    expect(await of({ from: 0, to: 40_000 })).toEqual([1, 2]);
+    expect(await of({ from: 34_000, to: 40_000 })).toEqual([2]);
   });
 
   it('reckons in original times', async () => {

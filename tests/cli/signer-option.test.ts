@@ -5,7 +5,7 @@ import { createContext } from '../../src/cli/context.js';
 import { readSigner } from '../../src/cli/signer-option.js';
 import { writeSigningKeyFile } from '../../src/cli/signing-key-file.js';
 import { utf8Encode } from '../../src/utils/bytes.js';
-import { createSigningKey } from '../../src/utils/signing-key.js';
+import { createSigningKey, formatSigningKey } from '../../src/utils/signing-key.js';
 import { rejection } from '../support/container.js';
 import { noise, temporaryFolder } from './support/files.js';
 
@@ -24,6 +24,16 @@ describe('--signer KEY', () => {
   test('names the file of a key', async () => {
     await writeSigningKeyFile(folder.path('a.key'), key, { force: false });
     expect((await readSigner({ signer: folder.path('a.key') }, context))?.verificationKey).toBe(key.verificationKey);
+  });
+
+  test('is never the key itself, which no message repeats', async () => {
+    const secret = formatSigningKey(key);
+    for (const choice of [{ signer: secret }, { signer: folder.path('a.key'), passphraseFile: secret }]) {
+      const { code, message } = await rejection(readSigner(choice, context));
+      expect(code).toBe('H4_PARAM');
+      expect(message).not.toContain(secret.split('+').at(-1));
+      expect(message).toContain('belongs into no command line');
+    }
   });
 
   test('has its passphrase in the file of --passphrase-file', async () => {

@@ -130,7 +130,7 @@ describe('a file with a key under a passphrase', () => {
     expect(read.warning).toBe(`The key in ${path()} has no passphrase: the one given was not used`);
     await chmod(path(), 0o644);
     expect((await readSigningKeyFile(path(), { passphrase })).warning).toBe(
-      `Others may read the key in ${path()} (mode 644): chmod 600 keeps it to its owner; The key in ${path()} has no passphrase: the one given was not used`,
+      `Others may read the signing key in ${path()} (mode 644): chmod 600 keeps it to its owner; The key in ${path()} has no passphrase: the one given was not used`,
     );
   });
 
@@ -213,8 +213,8 @@ describe('a passphrase', () => {
     expect(formatSigningKey(await readSigningKey(path('bare'), context))).toBe(text);
     await chmod(path('bare'), 0o644);
     await readSigningKey(path('bare'), context);
-    const lines = (await told()).match(/^harmony4: warning: H4_SIGNING_KEY: Others may read the \w+/gm);
-    expect(lines?.map((line) => line.split(' ').at(-1))).toEqual(['passphrase', 'key']);
+    const lines = (await told()).match(/^harmony4: warning: H4_SIGNING_KEY: Others may read the (?:\w+ )+in/gm);
+    expect(lines?.map((line) => line.split(' ').at(-2))).toEqual(['passphrase', 'key']);
   });
 });
 
@@ -234,7 +234,7 @@ describe('readSigningKeyFile()', () => {
     const { key: read, warning } = await readSigningKeyFile(await write(text, mode));
     expect(formatSigningKey(read)).toBe(text);
     expect(warning).toBe(
-      `Others may read the key in ${path()} (mode ${mode.toString(8)}): chmod 600 keeps it to its owner`,
+      `Others may read the signing key in ${path()} (mode ${mode.toString(8)}): chmod 600 keeps it to its owner`,
     );
   });
 

@@ -61,7 +61,7 @@ describe('--key', () => {
     const { code, message } = await refusal({ key: [file] });
     expect([code, message]).toEqual([
       'H4_VKEY',
-      `${file}, line 1: Cannot read a verification key: this is a signing key; give its public half`,
+      `Cannot use what was given as --key: ${file}, line 1: Cannot read a verification key: this is a signing key; give its public half`,
     ]);
   });
 

@@ -214,8 +214,61 @@ describe('an index that lies', () => {
     for (const trust of [TRUST, undefined]) {
       const { code, bytes } = await attempt(lying, trust);
       if (code === undefined) await assertTrue(bytes);
-      else expect(code).toMatch(/^H4_(INDEX_MISMATCH|TILE_|PROOF_INVALID|RANGE_NOT_FOUND)/);
+      else expect(code).toMatch(/^H4_(INDEX_MISMATCH|TILE_|PROOF_INVALID|SEEK_NOT_ADJACENT)/);
     }
+  });
+});
+
+describe('an index that lies about keyframes, asked for any time', () => {
+  const tiles = chunksOf(file).filter(({ tag, payload }) => tag === 'TILE' && payload[0] === 0);
+  const lastPts = truth.reduce((latest, { pts, mode }) => (mode === 0 ? Math.max(latest, pts) : latest), 0);
+
+  /** Plans and writes without a network. What is refused as not there must not be there. */
+  const assertNoLie = async (
+    lying: Uint8Array,
+    span: { readonly from: number; readonly to: number },
+  ): Promise<void> => {
+    const reader = await H4MKReader.open(createMemorySource(lying));
+    const shows = (track: number): readonly number[] => wanted(truth, track, span.from, span.to);
+    try {
+      const { runs, missing } = await planClip(reader, { ranges: [span], trust: TRUST });
+      const has = (seq: number): boolean => seq === 0 || runs.some(({ first, end }) => first <= seq && seq < end);
+      for (const track of [0, 1]) expect(shows(track).filter((seq) => !has(seq))).toEqual([]);
+      for (const { from, to } of missing) expect(from === 0 || to > lastPts || from > lastPts).toBe(true);
+    } catch (error) {
+      if (!(error instanceof H4Error)) throw error;
+      expect(error.code).toMatch(/^H4_(INDEX_MISMATCH|TILE_|PROOF_INVALID|SEEK_NOT_ADJACENT|RANGE_NOT_FOUND)/);
+      if (error.code === 'H4_RANGE_NOT_FOUND') expect(span.from).toBeGreaterThan(lastPts);
+    }
+  };
+
+  test('and hides them all', async () => {
+    const blind = file.slice();
+    for (const { offset } of tiles) blind.fill(0, offset + 12 + 16, offset + 12 + 48);
+    for (const from of [0, 1, 500, 9000, lastPts]) await assertNoLie(blind, { from, to: from + 100 });
+    await assertNoLie(blind, { from: 0, to: lastPts + 1 });
+  });
+
+  test('and changes any of them', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(tiles.length - 1), fc.nat(31), fc.integer({ min: 1, max: 255 })), {
+          minLength: 1,
+          maxLength: 6,
+        }),
+        fc.nat(lastPts + 200),
+        fc.integer({ min: 1, max: 2000 }),
+        async (changes, from, length) => {
+          const lying = file.slice();
+          for (const [n, byte, change] of changes) {
+            const position = (tiles[n]?.offset ?? 0) + 12 + 16 + byte;
+            lying[position] = (lying[position] ?? 0) ^ change;
+          }
+          await assertNoLie(lying, { from, to: from + length });
+        },
+      ),
+      { numRuns: 300, seed: 5 },
+    );
   });
 });
 

@@ -93,7 +93,7 @@ describe('the state of a signed recording', () => {
       signed_size: 11,
       tree_size: 11,
       checkpoint: { origin: ORIGIN, size: 11, root: toHex(root) },
-      signatures: [4, 8, 11].map((size) => ({ size, origin: ORIGIN, verified: [KEY_NAME], cosigned: [] })),
+      signatures: [4, 8, 11].map((size) => ({ size, origin: ORIGIN, verified: [KEY_NAME], cosigned: [], ignored: [] })),
       errors: [],
       warnings: [],
     });

@@ -2,18 +2,19 @@
  * The page for experts, run as it stands: its program is cut out of the page, its commands are typed into a shell, and on
  * files that somebody tampered with one of them has to fail.
  */
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileKit, TOKN_AT } from '../../tools/vector-kit.js';
 import { concatBytes } from '../../src/utils/bytes.js';
 import { describeShared } from '../support/shared.js';
-import { type PageRun, blocksOf, commandsOf, pageText, projectRoot, runCommands } from './page.js';
+import { type Command, type PageRun, blocksOf, commandsOf, pageText, projectRoot, runCommands } from './page.js';
 
 const page = await pageText('docs/guide/check-it-yourself.md');
 const commands = commandsOf(page);
-const [program = ''] = blocksOf(page, 'python');
+const [program = '', clipProgram = ''] = blocksOf(page, 'python');
+const [clipCommand = '', p256Commands = ''] = blocksOf(page, 'sh');
 
 interface Book {
   readonly keys: { readonly vkey: string };
@@ -34,6 +35,7 @@ let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'harmony4-check-it-yourself-'));
   await writeFile(join(folder, 'check.py'), program);
+  await writeFile(join(folder, 'check_clip.py'), clipProgram);
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -41,6 +43,18 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const runOn = async (file: Uint8Array, key?: string): Promise<PageRun> => {
   await writeFile(join(folder, 'recording.h4mk'), file);
   return runCommands(commands, folder, key === undefined ? {} : { KEY: key });
+};
+
+const CLIP_PROGRAM = 'python3 check_clip.py';
+
+/** All commands of the page, with the program for clips in the place of the other one. */
+const clipCommands: readonly Command[] = commands.map((command) =>
+  command.line.startsWith(PROGRAM) ? { line: clipCommand.trim(), exits: 0 } : command,
+);
+
+const runOnClip = async (clip: Uint8Array, key: string): Promise<PageRun> => {
+  await writeFile(join(folder, 'recording.h4mk'), clip);
+  return runCommands(clipCommands, folder, { KEY: key });
 };
 
 const expectProven = ({ failed, stdout, stderr }: PageRun, lines: readonly string[]): void => {
@@ -194,9 +208,152 @@ describe('the commands of the page fail', () => {
     expectRefused(await runOn(kit.mend().bytes()), PROGRAM);
   });
 
-  it.each(['slice', 'legacy', 'crashed'])('on %s, which the page says that it does not check', async (name) => {
+  it.each(['slice', 'legacy', 'crashed'])('on %s, which is not for this program', async (name) => {
     expectRefused(await runOn(await vector(name)), PROGRAM);
   });
+});
+
+describe('the program for clips', () => {
+  const { vkey } = book.keys;
+
+  it('is a program of the standard library, short enough to be read', () => {
+    expect(clipProgram.split('\n').filter((line) => line.trim() !== '').length).toBeLessThan(70);
+    expect(clipProgram).not.toMatch(/^\s*(import|from)\b/m);
+    expect(clipCommand.trim().startsWith(CLIP_PROGRAM)).toBe(true);
+  });
+
+  it('proves the golden clip, and gives its media', async () => {
+    const { root, file_id } = book.files['v1/slice.h4mk'] ?? {};
+    expectProven(await runOnClip(await vector('slice'), vkey), [
+      `file_id:    ${file_id}`,
+      `root:       ${root}`,
+      'shows:      records 1 to 3 of 9, pts 0 to 100000',
+      'shows:      records 6 to 8 of 9, pts 360000 to 440000',
+      'redacted:   none',
+    ]);
+    const kit = FileKit.of(await vector('slice'));
+    const media = kit.pieces.filter(({ tag }) => tag === 'CORE').map(({ payload }) => payload);
+    const names = await readdir(join(folder, 'evidence'));
+    const tracks = names.filter((name) => name.startsWith('track-'));
+    const sizes = await Promise.all(tracks.map(async (name) => (await stat(join(folder, 'evidence', name))).size));
+    expect(tracks.length).toBeGreaterThan(0);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(concatBytes(...media).length);
+  });
+
+  it('names a record whose content was removed', async () => {
+    const kit = FileKit.of(await vector('slice'));
+    const payload = kit.chunk('CORE', -1);
+    const { payload: tokn } = kit.pieces[kit.pieces.indexOf(payload) - 1] ?? { payload: new Uint8Array(16) };
+    payload.tag = 'VOID';
+    payload.payload = new Uint8Array(payload.payload.length);
+    expectProven(await runOnClip(kit.bytes(), vkey), [`redacted:   [${tokn[TOKN_AT.seq + 7]}]`]);
+  });
+
+  it('refuses one changed bit in any chunk', async () => {
+    const file = await vector('slice');
+    const kit = FileKit.of(file);
+    expect(kit.pieces.length).toBeGreaterThan(10);
+    for (const changed of kit.pieces) {
+      const at = kit.offsetOf(changed) + 12 + Math.floor(changed.payload.length / 2);
+      expectRefused(await runOnClip(flippedAt(file, at, at % 8), vkey), CLIP_PROGRAM);
+    }
+  }, 120_000);
+
+  it('refuses a header, a payload, a proof or a place that is changed, although every sum is right', async () => {
+    const changes: readonly ((kit: FileKit) => void)[] = [
+      // The time of a record.
+      (kit) => {
+        const tokn = kit.chunk('TOKN', -2);
+        tokn.payload = flippedAt(tokn.payload, TOKN_AT.pts + 6);
+      },
+      (kit) => {
+        const core = kit.chunk('CORE', 0);
+        core.payload = flippedAt(core.payload, 0);
+      },
+      // Record 0, which no run need have: only the origin of the checkpoint is of it.
+      (kit) => {
+        const { payload } = kit.record(0);
+        payload.payload = replaced(payload.payload, 'stored-v1', 'stored-v2');
+        kit.recommit(0);
+      },
+      // Tree size, first record, number of records, and a hash of a proof.
+      ...[7, 15, 23, 30].map((at) => (kit: FileKit) => {
+        const prof = kit.chunk('PROF', -1);
+        prof.payload = flippedAt(prof.payload, at);
+      }),
+      // One hash too many, and one too few.
+      (kit) => {
+        const prof = kit.chunk('PROF', -1);
+        prof.payload = concatBytes(prof.payload, new Uint8Array(32));
+      },
+      (kit) => {
+        const prof = kit.chunk('PROF', -1);
+        prof.payload = prof.payload.subarray(0, -32);
+      },
+      // A record that is left out, one that no proof covers, and one that comes twice.
+      (kit) => {
+        const core = kit.chunk('CORE', 0);
+        kit.remove(kit.pieces[kit.pieces.indexOf(core) - 1] ?? core, core);
+      },
+      (kit) => kit.remove(kit.chunk('PROF', -1)),
+      (kit) => {
+        const core = kit.chunk('CORE', 0);
+        const tokn = kit.pieces[kit.pieces.indexOf(core) - 1] ?? core;
+        kit.insertAfter(core, { ...tokn }, { ...core });
+      },
+      // No proof, no signature, and something that is no part of a clip.
+      (kit) => kit.remove(kit.chunk('PROF', 0), kit.chunk('PROF', -1)),
+      (kit) => kit.remove(kit.chunk('SIGN', 0)),
+      (kit) => {
+        kit.insertAfter(kit.chunk('SIGN', 0), { tag: 'XTRA', payload: new Uint8Array(4) });
+      },
+    ];
+    for (const [n, change] of changes.entries()) {
+      const kit = FileKit.of(await vector('slice'));
+      change(kit);
+      const { failed, stdout } = await runOnClip(kit.bytes(), vkey);
+      expect([n, failed?.includes(CLIP_PROGRAM), stdout.includes(VERIFIED)]).toEqual([n, true, false]);
+    }
+  }, 120_000);
+
+  it('refuses a bad signature, another key, and a whole recording', async () => {
+    const kit = FileKit.of(await vector('slice'));
+    const sign = kit.chunk('SIGN', 0);
+    const line = Buffer.from(sign.payload).toString('latin1').trimEnd().split(' ').at(-1) ?? '';
+    const signature = flippedAt(Buffer.from(line, 'base64'), 30);
+    sign.payload = replaced(sign.payload, line, Buffer.from(signature).toString('base64'));
+    expectRefused(await runOnClip(kit.bytes(), vkey), SIGNATURE);
+    const other = 'example.com/cam7+271101dd+ASFS+NGbeR0kRTJC4V8uq2y3z/p7al7TAJeWDgaYgdsS';
+    expectRefused(await runOnClip(await vector('slice'), other), CLIP_PROGRAM);
+    expectRefused(await runOnClip(await vector('signed'), vkey), CLIP_PROGRAM);
+    expectRefused(await runOnClip(await vector('slice-of-many'), vkey), CLIP_PROGRAM);
+  });
+});
+
+describe('the commands for a P-256 key', () => {
+  const made = [
+    'seq 1 20000 > camera.bin',
+    'harmony4 keygen -o p256.key --p256 --name example.com/p256 --force',
+    'harmony4 export camera.bin -o p256.h4mk --block-size 64KiB --signer p256.key --force',
+    'FILE=p256.h4mk; KEY=$(head -n 1 p256.key.pub)',
+    'rm -rf evidence; mkdir evidence',
+  ];
+  const typed = (lines: readonly string[]): Command[] => lines.map((line) => ({ line, exits: 0 }));
+  const shown = p256Commands.trim().split('\n');
+
+  it('verify its signature, and no other', async () => {
+    expect(shown.length).toBe(4);
+    const run = await runCommands(typed([...made, ...shown]), folder);
+    expect(run).toMatchObject({ failed: undefined });
+    expect(run.stdout).toContain('Verified OK');
+    const forged = [...shown.slice(0, -1), 'printf x >> evidence/note.txt', ...shown.slice(-1)];
+    expect((await runCommands(typed([...made, ...forged]), folder)).failed).toContain('openssl dgst');
+  }, 60_000);
+
+  it('are needed: the program refuses the key', async () => {
+    const plain = [...made, 'python3 check.py "$FILE" "$KEY" evidence'];
+    expect((await runCommands(typed(plain), folder)).failed).toContain(PROGRAM);
+  }, 60_000);
 });
 
 describeShared('the page on the samples', (shared) => {
@@ -221,6 +378,22 @@ describeShared('the page on the samples', (shared) => {
     await copyFile(join(shared, `samples/${name}.h4mk`), join(folder, 'sample.h4mk'));
     const run = await runCommands(commands, folder, { FILE: 'sample.h4mk', KEY: samples.vkey });
     expectProven(run, [`file_id:    ${file_id}`, `root:       ${root}`, ...lines]);
+  });
+
+  it('proves a clip', async () => {
+    const samples = JSON.parse(await readFile(join(shared, 'samples/samples.json'), 'utf8')) as Samples;
+    const { root, file_id } = samples.files['slice.h4mk'] ?? {};
+    expectProven(await runOnClip(await readFile(join(shared, 'samples/slice.h4mk')), samples.vkey), [
+      `file_id:    ${file_id}`,
+      `root:       ${root}`,
+      'shows:      records 300 to 320 of 601, pts 3000000 to 3200000',
+      'shows:      records 590 to 600 of 601, pts 5900000 to 6000000',
+    ]);
+  });
+
+  it.each(['PROF_COVER', 'PROF_LAYOUT', 'PROF_ROOT'])('refuses the broken clip of H4_%s', async (name) => {
+    const { vkey } = JSON.parse(await readFile(join(shared, 'samples/samples.json'), 'utf8')) as Samples;
+    expectRefused(await runOnClip(await readFile(join(shared, `samples/broken/H4_${name}.h4mk`)), vkey), CLIP_PROGRAM);
   });
 
   it.each(['SIGN_BAD', 'SIGN_ORIGIN', 'SIGN_ROOT', 'SIGN_SIZE', 'COMMIT_MISMATCH', 'AFTER_END', 'TOKN_SEQ_GAP'])(

@@ -12,6 +12,8 @@ import { blocksOf, commandsOf, pageText, projectRoot, runCommands } from './page
 const page = await pageText('docs/guide/evidence.md');
 const commands = commandsOf(page);
 
+const withoutHashes = (text: string): string => text.replace(/\b[0-9a-f]{8}(?:[0-9a-f]{56}\b|(?=…))/g, 'HASH');
+
 describe('the guide to evidence', () => {
   let folder = '';
 
@@ -26,8 +28,15 @@ describe('the guide to evidence', () => {
     for (const verb of ['keygen', 'export', 'verify', 'sign', 'seek', 'clip', 'redact', 'extract']) {
       expect(verbs).toContain(verb);
     }
-    const { failed, stderr } = await runCommands(commands, folder);
+    const { failed, stdout, stderr } = await runCommands(commands, folder);
     expect({ failed, stderr: failed === undefined ? '' : stderr }).toEqual({ failed: undefined, stderr: '' });
+    // The sample is what the commands print, but for the hashes, which differ with every key.
+    const [sample = ''] = blocksOf(page, 'text');
+    expect(sample).toContain('Not proven: ');
+    expect(withoutHashes(stdout)).toContain(withoutHashes(sample));
+    // A reason by a key that the policy does not believe explains nothing.
+    expect(stdout).toContain('nobody you believe says why');
+    expect(stdout).toContain('as example.com/privacy-office/statements states');
   }, 600_000);
 
   it('shows a policy with every field that there is', () => {

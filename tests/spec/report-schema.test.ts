@@ -71,6 +71,23 @@ describe('the schema of a report', () => {
     ['a size that no reader can hold', { signed_size: 2 ** 53 }],
     ['a signature without cosigners', { signatures: [{ size: 1, origin: 'x', verified: [] }] }],
     ['one name twice', { signatures: [{ size: 1, origin: 'x', verified: ['a', 'a'], cosigned: [] }] }],
+    [
+      'a signature that says nothing of ignored keys',
+      { signatures: [{ size: 1, origin: 'x', verified: [], cosigned: [] }] },
+    ],
+    [
+      'a key that is ignored for no known reason',
+      {
+        signatures: [
+          { size: 1, origin: 'x', verified: [], cosigned: [], ignored: [{ name: 'a', why: 'x', at: 1, seen: null }] },
+        ],
+      },
+    ],
+    ['a gap without an end', { gaps: [{ track: 0, from_pts: 0 }] }],
+    ['too many gaps', { gaps: Array.from({ length: 101 }, () => ({ track: 0, from_pts: 0, to_pts: 1 })) }],
+    ['a redacted record without a time', { redacted_records: [{ seq: 1, track: 0 }] }],
+    ['one record unexplained twice', { unexplained: [1, 1] }],
+    ['a timebase of one number', { timebase: [1] }],
     ['a statement with a field of its own', { statements: [{ ...good.statements[0], more: 1 }] }],
     ['too many statements', { statements: Array.from({ length: 101 }, () => good.statements[0]) }],
     ['a reason without end', { statements: [{ ...good.statements[0], reason: 'x'.repeat(3000) }] }],

@@ -31,6 +31,8 @@ describe('AES-256-GCM', () => {
     for (const door of [node, web]) {
       expect(Buffer.compare(door.aes256GcmSeal(key, nonce, header, plain), sealed)).toBe(0);
       expect(Buffer.compare(door.aes256GcmOpen(key, nonce, header, sealed) ?? nothing, plain)).toBe(0);
+      const behind = door.aes256GcmSeal(key, nonce, header, plain, nonce);
+      expect(Buffer.compare(behind, concatBytes(nonce, sealed))).toBe(0);
     }
   });
 

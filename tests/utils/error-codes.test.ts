@@ -104,6 +104,13 @@ describe('exitCodeOf()', () => {
       expect(exitCodeOf(code)).toBe(4);
     },
   );
+
+  it.each(['H4_KEY_MISSING', 'H4_KEY_WRONG', 'H4_RANGE_NOT_FOUND'] as const)(
+    'ends on %s with 2: nothing is wrong with the file, but with what it was asked',
+    (code) => {
+      expect(exitCodeOf(code)).toBe(2);
+    },
+  );
 });
 
 describeShared('the table of error codes', (shared) => {

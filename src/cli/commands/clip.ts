@@ -71,8 +71,8 @@ export const addClip: AddVerb = (program, context, done) => {
 With --key or --policy nothing is written unless the recording is signed by whom they name. Without, OUT carries the newest
 signature as it is, for whoever checks it.
 Exit codes: 0 written; 3 written, but not all of the time is there: the recording begins later, ends earlier, or is not
-signed that far; 1 FILE is not what was signed, not by whom you trust, or has nothing at that time; 2 nothing is asked
-for; 4 cannot be read.`,
+signed that far; 1 FILE is not what was signed, or not by whom you trust; 2 nothing is asked for, or FILE has nothing at that
+time; 4 cannot be read.`,
     )
     .action(async (file: string, options: ClipVerbOptions) => done(await clip(file, options, context)));
 };
@@ -134,8 +134,12 @@ export async function clip(file: string, options: ClipVerbOptions, context: Cont
   }
 }
 
-function assertRanges({ from, to, range = [] }: ClipVerbOptions): TimeRange[] {
-  const ranges = from === undefined && to === undefined ? [...range] : [{ from, to }, ...range];
+function assertRanges({ from, to, range = [] }: ClipVerbOptions): readonly TimeRange[] {
+  const isTimed = from !== undefined || to !== undefined;
+  if (isTimed && range.length > 0) {
+    throw new H4Error('H4_PARAM', 'Cannot use --range together with --from and --to: give every piece with --range');
+  }
+  const ranges = isTimed ? [{ from, to }] : range;
   if (ranges.length === 0) throw new H4Error('H4_PARAM', 'Say which time: --from, --to or both, or --range');
   for (const each of ranges) {
     if (each.from !== undefined && each.to !== undefined && each.to <= each.from) {
@@ -226,7 +230,7 @@ function jsonOf({ file, output, of, plan, summary, scale }: Result): Record<stri
     })),
     missing: plan.missing.map(({ from, to, why }) => ({ start_us: micros(from), end_us: micros(to), why })),
     checkpoint: { origin: plan.origin ?? null, size: plan.size, root: toHex(plan.root) },
-    signed: plan.note !== undefined,
+    signed: plan.notes.length > 0,
     verified: plan.verdict === undefined ? null : plan.verdict.verified,
     cosigned: plan.verdict === undefined ? null : plan.verdict.cosigners,
     hidden,
@@ -243,7 +247,7 @@ const WHY: Readonly<Record<MissingSpan['why'], string>> = {
 
 async function sayWhatIsMissing({ plan, scale }: Result, context: Context): Promise<number> {
   await context.out.flush();
-  if (plan.note === undefined) {
+  if (plan.notes.length === 0) {
     const message = 'The recording is not signed: the clip shows where its records stood, not who recorded them';
     await printWarning(context, 'H4_SIGN_MISSING', message);
   }

@@ -172,8 +172,7 @@ async function exportWith(
 ): Promise<number> {
   const secrecy = await readSecrecy(options, [file], context);
   const blindSeed = await readBlindSeed(options, options.live === true || hasOwnUid(options), context);
-  // Nobody sees a file before it is whole; whoever reads a pipe sees every byte at once.
-  const signing = signer?.createCheckpointSigner({ isPublishedWhole: options.output !== STDOUT });
+  const signing = signer?.createCheckpointSigner();
   const planFor = await createPlanner(options.engine, engines, context);
   const input = await openMediaInput(file, context);
   try {

@@ -1,30 +1,36 @@
 /** `harmony4 extract`: the media bytes of a track, as they went in, each block verified before a byte of it is written. */
 import type { EngineInfo } from '../../compression/api/engine.js';
 import { toHex } from '../../utils/bytes.js';
+import { H4Error } from '../../utils/error.js';
 import { MIN_LEGACY_KEY_BYTES } from '../../container/legacy/legacy-mask.js';
 import type { LegacyReader } from '../../container/legacy/legacy-reader.js';
-import type { ByteSource } from '../../container/io/io.js';
+import type { ByteSink, ByteSource } from '../../container/io/io.js';
+import { ProvenReader } from '../../container/proof/proven-reader.js';
 import type { H4MKReader } from '../../container/read/reader.js';
+import type { Demands } from '../../container/check/demands.js';
 import type { SlicePart, SliceReader } from '../../container/slice/slice-reader.js';
 import { formatExactBytes } from '../byte-counts.js';
 import type { Context } from '../context.js';
 import { MICROSECONDS, type TimeScale, formatTime, originalMicros } from '../durations.js';
 import { type Identity, ReaderEngines, withEngines } from '../engines.js';
 import { EXIT, printWarning } from '../exit.js';
-import { type Extracted, extractTrack, planExtraction } from '../extractor.js';
+import { type ExtractRun, type Extracted, extractTrack, planExtraction } from '../extractor.js';
 import { inputName, openInput } from '../input.js';
 import { type ContentKeyOptions, addContentKeyOptions, readContentKeys } from '../key-file.js';
 import { extractBlocks } from '../legacy-extractor.js';
 import { integer, time } from '../options.js';
 import { STDOUT, writeOutput } from '../output.js';
 import { Progress } from '../progress.js';
+import { extractProven, planProvenExtraction } from '../proven-extractor.js';
 import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openFile } from '../recording.js';
 import { assertLeave } from '../remote.js';
 import { extractSlice, planSliceExtraction } from '../slice-extractor.js';
-import { printable } from '../text.js';
+import { counted, printable } from '../text.js';
+import { type Trust, type TrustOptions, addTrustOptions, readTrust } from '../trust-options.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
+import { listed, signersOf } from '../verify/signers.js';
 
-export interface ExtractOptions extends ContentKeyOptions {
+export interface ExtractOptions extends ContentKeyOptions, TrustOptions {
   readonly output: string;
   readonly track?: number;
   readonly from?: number;
@@ -46,26 +52,30 @@ export const addExtract: AddVerb = (program, context, done) => {
         'track is also compared with the length and the hash that the recording names. The blocks of a legacy file have only ' +
         'a CRC. Masked and encrypted blocks need --key-file, or --key-env, and several of them if the recording has ' +
         'changed its key; a wrong key is refused before anything is written, except for legacy files, where nothing tells. ' +
-        'FILE may be -.',
+        'With --key or --policy only what is proven to be signed by whom they name is written. FILE may be -.',
     )
     .argument('<FILE>', 'the H4MK file, or -')
     .requiredOption('-o, --output <OUT>', 'the file to write, or - for standard output')
     .option('--track <N>', 'the track (default: the seek track of the file)', integer(0, MAX_TRACK))
     .option('--from <TIME>', 'begin at the keyframe at or before this time', time)
     .option('--to <TIME>', 'end before the first block that starts at or after this time', time);
-  addContentKeyOptions(command, 'the key of masked or encrypted blocks')
+  addContentKeyOptions(addTrustOptions(command), 'the key of masked or encrypted blocks')
     .option('-f, --force', 'overwrite OUT')
     .option(...FULL_READ_OPTION)
     .option(...NO_PROGRESS_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
-      examples(context, [
+      `${examples(context, [
         'extract recording.h4mk -o original.bin',
         'extract recording.h4mk -o part.bin --from 0:01.5 --to 3s',
         'extract recording.h4mk -o - | sha256sum',
         'extract secret.h4mk -o opened.bin --key-file secret.key',
-      ]),
+        'extract signed.h4mk -o proven.bin --key signer.key.pub',
+      ])}
+
+Exit codes: 0 written; 3 written, but it may not be all: no end, a clip, or records that are not signed yet; 1 FILE is broken,
+or not signed by whom you trust; 2 there is nothing at that time, or its key is needed; 4 cannot be read.`,
     )
     .action(async (file: string, options: ExtractOptions) => done(await extract(file, options, context)));
 };
@@ -74,6 +84,7 @@ export const addExtract: AddVerb = (program, context, done) => {
 export async function extract(file: string, options: ExtractOptions, context: Context): Promise<number> {
   const { allowFullRead = false } = options;
   const wholeFile = options.from === undefined && options.to === undefined;
+  const trusted = await readTrust(options, context);
   const keys = await readContentKeys(options, { minBytes: MIN_LEGACY_KEY_BYTES, inputs: [file] }, context);
   const source = await openInput(file, context, { allowFullRead, wholeFile });
   try {
@@ -83,24 +94,50 @@ export async function extract(file: string, options: ExtractOptions, context: Co
         signal: context.io.signal,
         contentKeys: keys,
         engines,
+        ...demandsOf(trusted),
         assertLeave: () => assertLeave(file, inputName(file), source, allowFullRead),
       });
-      const request = { file, source, options, context };
+      const request = { file, source, options, trusted, context };
       if (form === 'legacy') return extractLegacy(reader, request);
       const decodedBy = await engines.prepare(reader.info.compression, context);
       if (form === 'slice') return extractFromSlice(reader, request, decodedBy);
-      return extractRecords(reader, request, decodedBy);
+      if (trusted.trust === undefined) return extractRecords(reader, request, decodedBy);
+      const { trust } = trusted;
+      const open = { ...demandsOf(trusted), trust, engines, contentKeys: keys, signal: context.io.signal };
+      return extractSigned(reader, await ProvenReader.open(source, open), request, decodedBy);
     });
   } finally {
     await source.close();
   }
 }
 
+const demandsOf = ({ trust, now }: Trust): Pick<Demands, 'trust' | 'now'> => ({
+  ...(trust === undefined ? {} : { trust }),
+  ...(now === undefined ? {} : { now }),
+});
+
 interface Request {
   readonly file: string;
   readonly source: ByteSource;
   readonly options: ExtractOptions;
+  readonly trusted: Trust;
   readonly context: Context;
+}
+
+/** Has OUT written, and shows how far it is. */
+function writeExtracted(
+  { file, options, context }: Pick<Request, 'file' | 'options' | 'context'>,
+  total: number,
+  write: (sink: ByteSink, run: ExtractRun) => Promise<Extracted>,
+): Promise<Extracted> {
+  const progress = new Progress(context, {
+    label: `extracting ${inputName(file)}`,
+    total,
+    enabled: options.progress,
+  });
+  const output = { force: options.force === true, input: file, hashing: false };
+  const run = { signal: context.io.signal, onProgress: (bytes: number) => progress.update(bytes) };
+  return writeOutput(options.output, output, context, (sink) => write(sink, run).finally(() => progress.clear()));
 }
 
 /** `decodedBy` is the engine where it is not the one that the recording names. */
@@ -115,15 +152,8 @@ async function extractRecords(
   const plan = await planExtraction(reader, { track, from: options.from, to: options.to }, signal);
   // Before OUT is created, or the first byte of it is on its way.
   await reader.assertOpens({ track, from: plan.first, to: plan.end }, signal);
-  const progress = new Progress(context, {
-    label: `extracting ${inputName(file)}`,
-    total: plan.bytes,
-    enabled: options.progress,
-  });
-  const output = { force: options.force === true, input: file, hashing: false };
-  const run = { signal, onProgress: (bytes: number) => progress.update(bytes) };
-  const result = await writeOutput(options.output, output, context, (sink) =>
-    extractTrack(reader, plan, sink, run).finally(() => progress.clear()),
+  const result = await writeExtracted({ file, options, context }, plan.bytes, (sink, run) =>
+    extractTrack(reader, plan, sink, run),
   );
   const { isWhole } = plan;
   const about = { track, isWhole, scale: reader.info, checks: describeChecks(result), decodedBy };
@@ -138,28 +168,58 @@ async function extractRecords(
   return EXIT.loss;
 }
 
-/** What a clip has of a track. Resolves to 3 unless that is all of it. */
-async function extractFromSlice(
-  reader: SliceReader,
+/** What is proven of a track. Resolves to 3 where records that nobody believable has signed may hold more of it. */
+async function extractSigned(
+  reader: H4MKReader,
+  proven: ProvenReader,
   { file, options, context }: Request,
   decodedBy: EngineInfo | undefined,
 ): Promise<number> {
   const { signal } = context.io;
+  const { track = proven.info.seekTrack } = options;
+  await assertTrack(reader, track, signal);
+  const plan = await planProvenExtraction(proven, { track, from: options.from, to: options.to }, signal);
+  await reader.assertOpens({ track, from: plan.first, to: plan.end }, signal);
+  const result = await writeExtracted({ file, options, context }, plan.bytes, (sink, run) =>
+    extractProven(proven, plan, sink, run),
+  );
+  const { isWhole } = plan;
+  const checks = `${describeChecks(result)}, and is proven`;
+  const signedBy = proven.checkpoint.signers;
+  await print(options, { track, isWhole, scale: proven.info, checks, decodedBy, signedBy }, result, context);
+  if (plan.isAll) return EXIT.done;
+  await context.out.flush();
+  await warnOfLater(reader.recordCount - proven.checkpoint.size, context);
+  return EXIT.loss;
+}
+
+async function warnOfLater(later: number, context: Context): Promise<void> {
+  if (later > 0) {
+    const message = `${counted(later, 'record')} after the newest signature that you believe left out: nobody you believe has signed that much yet`;
+    return printWarning(context, 'H4_SIGN_MISSING', message);
+  }
+  const message =
+    'The recording has no end: it is still being written, or was cut off. What is signed has been extracted';
+  return printWarning(context, 'H4_TAIL_MISSING', message);
+}
+
+/** What a clip has of a track. Resolves to 3 unless that is all of it. */
+async function extractFromSlice(
+  reader: SliceReader,
+  { file, options, trusted, context }: Request,
+  decodedBy: EngineInfo | undefined,
+): Promise<number> {
+  const { signal } = context.io;
+  // With trust no clip is opened unless its check has proven who signed it.
+  const signedBy = trusted.trust === undefined ? undefined : signersOf(reader.report);
   const { track = reader.info.seekTrack } = options;
   await assertTrack(reader, track, signal);
   const plan = planSliceExtraction(reader, { track, from: options.from, to: options.to });
-  const progress = new Progress(context, {
-    label: `extracting ${inputName(file)}`,
-    total: plan.bytes,
-    enabled: options.progress,
-  });
-  const output = { force: options.force === true, input: file, hashing: false };
-  const run = { signal, onProgress: (bytes: number) => progress.update(bytes) };
-  const result = await writeOutput(options.output, output, context, (sink) =>
-    extractSlice(reader, plan, sink, run).finally(() => progress.clear()),
+  const result = await writeExtracted({ file, options, context }, plan.bytes, (sink, run) =>
+    extractSlice(reader, plan, sink, run),
   );
   const { isWhole, parts } = plan;
-  const about = { track, isWhole, scale: reader.info, checks: describeChecks(result), decodedBy, parts };
+  const about = { track, isWhole, scale: reader.info, checks: describeChecks(result), decodedBy, parts, signedBy };
   await print(options, about, result, context);
   if (isWhole) return EXIT.done;
   await context.out.flush();
@@ -170,20 +230,20 @@ async function extractFromSlice(
   return EXIT.loss;
 }
 
-async function extractLegacy(reader: LegacyReader, { file, source, options, context }: Request): Promise<number> {
+async function extractLegacy(
+  reader: LegacyReader,
+  { file, source, options, trusted, context }: Request,
+): Promise<number> {
+  if (trusted.trust !== undefined) {
+    throw new H4Error('H4_SIGN_MISSING', `${inputName(file)} is a legacy file: nothing in it can be signed or proven`);
+  }
+
   const { from, to, track = LEGACY_TRACK } = options;
   assertLegacyTrack(track);
   // Where a block lies in the content is told by all blocks before it.
   assertLeave(file, inputName(file), source, options.allowFullRead ?? false);
-  const progress = new Progress(context, {
-    label: `extracting ${inputName(file)}`,
-    total: source.size,
-    enabled: options.progress,
-  });
-  const output = { force: options.force === true, input: file, hashing: false };
-  const run = { signal: context.io.signal, onProgress: (bytes: number) => progress.update(bytes) };
-  const result = await writeOutput(options.output, output, context, (sink) =>
-    extractBlocks(reader, { from, to }, sink, run).finally(() => progress.clear()),
+  const result = await writeExtracted({ file, options, context }, source.size, (sink, run) =>
+    extractBlocks(reader, { from, to }, sink, run),
   );
   const isWhole = from === undefined && to === undefined;
   const masked = reader.layout.meta.isMasked;
@@ -224,11 +284,13 @@ interface About {
   readonly decodedBy?: EngineInfo | undefined;
   /** Of clips: the stretches of the track that were extracted. */
   readonly parts?: readonly SlicePart[];
+  /** Who has signed what was extracted; undefined where that was not checked. */
+  readonly signedBy?: readonly string[] | undefined;
 }
 
 async function print(options: ExtractOptions, about: About, result: Extracted, context: Context): Promise<void> {
   const { json, err } = context;
-  const { track, isWhole, scale, checks, masked, decodedBy, parts } = about;
+  const { track, isWhole, scale, checks, masked, decodedBy, parts, signedBy } = about;
   const isPiped = options.output === STDOUT;
   const out = isPiped ? err : context.out;
   const sha256 = toHex(result.sha256);
@@ -244,6 +306,7 @@ async function print(options: ExtractOptions, about: About, result: Extracted, c
       sha256,
       whole: isWhole,
       matches_source: matchesSource,
+      signed_by: signedBy ?? null,
       start_us,
       end_us,
       ...(parts === undefined ? {} : { parts: parts.map((part) => partJson(part, scale)) }),
@@ -265,6 +328,9 @@ async function print(options: ExtractOptions, about: About, result: Extracted, c
   if (decodedBy !== undefined) await out.field('decoded by', `${decodedBy.engine_id} (${decodedBy.fingerprint})`);
   await out.field('sha256', sha256);
   await out.field('checked', checks);
+  if (masked !== undefined) return;
+  if (signedBy === undefined) await out.field('signature', 'not checked: no key given');
+  else await out.field('signed by', listed(signedBy));
 }
 
 function partJson({ bytes, pts }: SlicePart, scale: TimeScale): Record<string, number> {

@@ -107,7 +107,7 @@ function addCommonOptions(command: Command, salt: string): Command {
 /** Writes IN to OUT behind a mask, and the salt beside it. Resolves to 0 when both stand there whole. */
 export async function mask(file: string, options: MaskOptions, context: Context): Promise<number> {
   const { output, force = false } = options;
-  const key = needed(await readContentKey(options, [file], context), context);
+  const key = needed(await readContentKey(options, { inputs: [file], hides: true }, context), context);
   const salt = (await readSalt(options)) ?? context.io.randomBytes(SALT_BYTES);
   const saltFile = options.saltOut ?? (output === STDOUT ? undefined : `${output}.salt`);
   if (saltFile !== undefined && resolve(saltFile) === resolve(output)) {
@@ -158,7 +158,7 @@ export async function unmask(file: string, options: UnmaskOptions, context: Cont
 
 async function unmaskOf(file: string, options: UnmaskOptions, context: Context): Promise<ChangeBlock> {
   if (options.legacy !== true) {
-    const key = needed(await readContentKey(options, [file], context), context);
+    const key = needed(await readContentKey(options, { inputs: [file], hides: false }, context), context);
     return saltedMask(key, (await readSalt(options)) ?? (await saltBeside(file)));
   }
   if (options.salt !== undefined || options.saltFile !== undefined) {

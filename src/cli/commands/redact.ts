@@ -1,5 +1,6 @@
 /** `harmony4 redact`: takes the payloads of records out of a recording; every signature stays valid. */
 import { planRecords, writeClip } from '../../container/slice/clip.js';
+import type { CheckpointOptions } from '../../container/slice/clip-checkpoint.js';
 import type { ByteSource } from '../../container/io/io.js';
 import { H4MKReader } from '../../container/read/reader.js';
 import { type Redaction, redactRecording } from '../../container/redact/redact.js';
@@ -19,10 +20,11 @@ import { Progress } from '../progress.js';
 import { type NumberRange, chooseRecords, shownNumbers } from '../record-choice.js';
 import { PASSPHRASE_FILE_OPTION, readSigner } from '../signer-option.js';
 import { counted, printable } from '../text.js';
+import { type Trust, type TrustOptions, addTrustOptions, readTrust } from '../trust-options.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, NO_PROGRESS_OPTION, examples } from '../verb.js';
 import { FileWalker } from '../walk.js';
 
-export interface RedactVerbOptions {
+export interface RedactVerbOptions extends TrustOptions {
   readonly output: string;
   readonly records?: readonly NumberRange[];
   readonly from?: number;
@@ -41,7 +43,7 @@ export interface RedactVerbOptions {
 const MAX_TRACK = 65_534;
 
 export const addRedact: AddVerb = (program, context, done) => {
-  program
+  const command = program
     .command('redact')
     .summary('remove content; signatures stay valid')
     .description(
@@ -60,7 +62,8 @@ export const addRedact: AddVerb = (program, context, done) => {
     .option(...PASSPHRASE_FILE_OPTION)
     .option('--keep <REMOVED>', 'write what is removed to a clip of its own, which proves that it was in FILE')
     .option('--compact', 'leave no zeros in the place of what is removed: OUT is shorter')
-    .option('-f, --force', 'overwrite OUT')
+    .option('-f, --force', 'overwrite OUT');
+  addTrustOptions(command)
     .option(...FULL_READ_OPTION)
     .option(...NO_PROGRESS_OPTION)
     .option(...JSON_OPTION)
@@ -73,9 +76,10 @@ export const addRedact: AddVerb = (program, context, done) => {
         'redact recording.h4mk --from 0 --to 0.2s -o public.h4mk --force --reason "a bystander" --signer camera.key',
       ])}
 
+With --key or --policy nothing is written unless FILE is signed by whom they name.
 Whoever can guess a removed payload can tell that the guess is right, unless the recording was made with --redactable or
 is encrypted; a warning says for how many records that is so.
-Exit codes: 0 written, 1 FILE is not sound, 2 there is no such record, 4 cannot be read.`,
+Exit codes: 0 written, 1 FILE is not sound or not by whom you trust, 2 there is no such record, or nothing at that time, 4 cannot be read.`,
     )
     .action(async (file: string, options: RedactVerbOptions) => done(await redact(file, options, context)));
 };
@@ -93,6 +97,7 @@ interface Redacted extends Redaction {
 export async function redact(file: string, options: RedactVerbOptions, context: Context): Promise<number> {
   assertChoice(options);
   const key = await readSigner(options, context);
+  const trusted = await readTrust(options, context);
   const source = await openInput(file, context, { wholeFile: true, allowFullRead: options.allowFullRead === true });
   const progress = new Progress(context, {
     label: `redacting ${inputName(file)}`,
@@ -100,7 +105,9 @@ export async function redact(file: string, options: RedactVerbOptions, context: 
     enabled: options.progress,
   });
   try {
-    const result = await redactSource(source, file, { ...options, key }, context, (bytes) => progress.update(bytes));
+    const result = await redactSource(source, file, { ...options, signingKey: key, trusted }, context, (bytes) =>
+      progress.update(bytes),
+    );
     progress.clear();
     await print(file, options.output, result, context);
     if (result.guessable.length > 0) await printWarning(context, 'H4_GUESSABLE', guessableWarning(result));
@@ -116,6 +123,10 @@ function assertChoice({ records, from, to, reason, signer }: RedactVerbOptions):
   if ((records !== undefined) === isTimed) {
     throw new H4Error('H4_PARAM', 'Say what to redact: either --records, or --from and --to');
   }
+  // What is forgotten must not cost all the rest of a recording.
+  if (isTimed && (from === undefined || to === undefined)) {
+    throw new H4Error('H4_PARAM', 'Say when to redact with both --from and --to');
+  }
   if (from !== undefined && to !== undefined && to <= from) {
     throw new H4Error('H4_PARAM', 'Nothing lies between --from and --to: --to must be later');
   }
@@ -130,14 +141,15 @@ function assertChoice({ records, from, to, reason, signer }: RedactVerbOptions):
 async function redactSource(
   source: ByteSource,
   file: string,
-  options: RedactVerbOptions & { readonly key: SigningKey | undefined },
+  options: RedactVerbOptions & { readonly signingKey: SigningKey | undefined; readonly trusted: Trust },
   context: Context,
   onProgress: (bytes: number) => void,
 ): Promise<Redacted> {
   const { signal } = context.io;
-  const report = await verifyContainer(source, { signal, onProgress });
+  const believed = believedIn(options.trusted);
+  const report = await verifyContainer(source, { signal, onProgress, ...believed });
   assertSound(report, file);
-  const { key, reason = '', output, force = false, compact = false } = options;
+  const { signingKey: key, reason = '', output, force = false, compact = false } = options;
   const scale = await readTimeScale(new FileWalker(source, { signal }));
   const { seqs, redacted, describing } = await chooseRecords(
     new FileWalker(source, { signal }),
@@ -157,7 +169,9 @@ async function redactSource(
   const statement =
     key === undefined ? undefined : createRedactionStatement({ fileId, records: [...wanted], reason, key });
   const kept =
-    options.keep === undefined ? undefined : await keep(source, file, [...wanted], options.keep, force, context);
+    options.keep === undefined
+      ? undefined
+      : await keep(source, file, [...wanted], { ...options, output: options.keep, force }, context);
   const result = await writeOutput(output, { force, input: file, hashing: false }, context, (sink) =>
     redactRecording(source, sink, {
       isRemoved: ({ seq }) => wanted.has(seq),
@@ -176,13 +190,17 @@ async function redactSource(
   };
 }
 
+const believedIn = ({ trust, now }: Trust): Pick<CheckpointOptions, 'trust' | 'now'> => ({
+  ...(trust === undefined ? {} : { trust }),
+  ...(now === undefined ? {} : { now }),
+});
+
 /** Writes the records as they are in FILE to a clip, which has the root of FILE and so of OUT. */
 async function keep(
   source: ByteSource,
   file: string,
   seqs: readonly number[],
-  output: string,
-  force: boolean,
+  { output, force, trusted }: { readonly output: string; readonly force: boolean; readonly trusted: Trust },
   context: Context,
 ): Promise<Redacted['kept']> {
   if (output === STDOUT) throw new H4Error('H4_PARAM', 'What is removed goes to a file: name it with --keep');
@@ -191,7 +209,7 @@ async function keep(
   const plan = await planRecords(
     reader,
     seqs.map((seq) => ({ first: seq, end: seq + 1 })),
-    { signal },
+    { signal, ...believedIn(trusted) },
   );
   const { bytes } = await writeOutput(output, { force, input: file, hashing: false }, context, (sink) =>
     writeClip(reader, sink, plan, { signal }),

@@ -2,15 +2,17 @@
 import type { ByteSource } from '../../container/io/io.js';
 import type { LegacyReader } from '../../container/legacy/legacy-reader.js';
 import type { H4MKReader } from '../../container/read/reader.js';
-import type { SliceReader } from '../../container/slice/slice-reader.js';
+import { SliceReader } from '../../container/slice/slice-reader.js';
 import type { Context } from '../context.js';
 import { formatTime, originalMicros, ptsAt } from '../durations.js';
 import { EXIT } from '../exit.js';
 import { inputName, openInput, resultName } from '../input.js';
 import { integer, time } from '../options.js';
 import { type ProvenSeekOptions, checkProofFile, printProven, proveFromFile, trustForSeek } from '../proven-seek.js';
+import { endOfBlock } from '../legacy-extractor.js';
 import { LEGACY_TRACK, assertLegacyTrack, assertTrack, openFile } from '../recording.js';
 import { assertLeave } from '../remote.js';
+import { endBehind, indexedTrack } from '../track-times.js';
 import { addTrustOptions } from '../trust-options.js';
 import { type AddVerb, FULL_READ_OPTION, JSON_OPTION, examples } from '../verb.js';
 
@@ -83,6 +85,8 @@ interface Answer {
   readonly track: number;
   readonly asked: { readonly time_us: number; readonly pts: number };
   readonly found: Keyframe | undefined;
+  /** When the track ends, if what was asked for is not before that: an original time. */
+  readonly endedAt?: number;
 }
 
 interface Keyframe {
@@ -126,7 +130,13 @@ async function seekInRecords(
     offset: head.pos,
     file_offset: head.offset,
   };
-  return { track, asked: { time_us: micros, pts }, found };
+  const answer = { track, asked: { time_us: micros, pts }, found };
+  if (head === undefined) return answer;
+  const end =
+    reader instanceof SliceReader
+      ? reader.parts({ track }).at(-1)?.pts.to
+      : await endBehind(indexedTrack(reader, track, signal), head);
+  return end === undefined || end > pts ? answer : { ...answer, endedAt: originalMicros(end, reader.info) };
 }
 
 /** Times of a legacy file are microseconds, and not shifted. */
@@ -145,16 +155,24 @@ async function seekInBlocks(
     offset: block.pos,
     file_offset: block.offset,
   };
-  return { track, asked: { time_us: micros, pts: micros }, found };
+  const answer = { track, asked: { time_us: micros, pts: micros }, found };
+  if (block === undefined) return answer;
+  let end = 0;
+  for await (const { pts } of reader.places({ from: block.index }, signal)) {
+    end = endOfBlock(reader, pts);
+    if (pts > micros || end > micros) return answer;
+  }
+  return { ...answer, endedAt: end };
 }
 
-async function print(file: string, { track, asked, found }: Answer, { out, json }: Context): Promise<void> {
+async function print(file: string, { track, asked, found, endedAt }: Answer, { out, json }: Context): Promise<void> {
   if (found === undefined) {
     return json ? out.json({ file, track, asked, found: false }) : out.line('none');
   }
   const { record, pts, time_us, offset, file_offset } = found;
   if (json) {
-    return out.json({ file, track, asked, found: true, record, pts, time_us, offset, file_offset });
+    const after = endedAt === undefined ? {} : { after_end: true, end_us: endedAt };
+    return out.json({ file, track, asked, found: true, record, pts, time_us, offset, file_offset, ...after });
   }
   await out.field('time', formatTime(time_us));
   await out.field('pts', String(pts));
@@ -162,4 +180,6 @@ async function print(file: string, { track, asked, found }: Answer, { out, json 
   await out.field('record', String(record));
   await out.field('offset', String(offset));
   await out.field('file_offset', String(file_offset));
+  if (endedAt === undefined) return;
+  await out.field('note', `after the end of the recording (its last moment is ${formatTime(endedAt)})`);
 }

@@ -82,7 +82,10 @@ export async function upgrade(file: string, options: UpgradeOptions, context: Co
   if (signable === true && uid === ZERO_UID) {
     throw new H4Error('H4_PARAM', 'A file whose uid is all zeros can never be signed: give --signable another --uid');
   }
-  const key = keyFile === undefined ? undefined : await readKeyFile(keyFile, MIN_LEGACY_KEY_BYTES, context);
+  const key =
+    keyFile === undefined
+      ? undefined
+      : await readKeyFile(keyFile, { minBytes: MIN_LEGACY_KEY_BYTES, hides: false }, context);
   return withEngines(context, (engines) => upgradeWith(engines, file, key, options, context));
 }
 

@@ -134,6 +134,7 @@ export async function verify(
       command: context.io.command,
     },
     demands,
+    seen,
     // A single file is checked on this thread: the hash of the whole has one of its own.
     jobs: isMany ? (options.jobs ?? Math.min(availableParallelism(), MAX_DEFAULT_JOBS)) : 1,
     progress: options.progress,
@@ -143,8 +144,7 @@ export async function verify(
   return withDocuments(files, { ...options, allow, trust: demands.trust }, context, async (documents) => {
     const tally = new Tally();
     const tell = createTeller();
-    for await (const [target, found] of runChecks(targetsOf(files, { recursive }), run, context)) {
-      const checked = seen === undefined ? found : rememberChecked(seen, found);
+    for await (const [target, checked] of runChecks(targetsOf(files, { recursive }), run, context)) {
       await account(target, checked, tally, documents);
       await tell(() => print(target, isMany, checked, basis, context));
     }
@@ -175,15 +175,16 @@ function assertFollowable(files: readonly string[], options: VerifyOptions): voi
 async function follow(file: string, options: VerifyOptions, basis: Basis, context: Context): Promise<number> {
   const { idle, progress } = options;
   const { allow, demands, seen } = basis;
-  const settings = { progress, demands, seen, ...(idle === undefined ? {} : { idleSeconds: idle }) };
+  const known = seen === undefined ? demands : { ...demands, seen: seen.known };
+  const settings = { progress, demands: known, seen, ...(idle === undefined ? {} : { idleSeconds: idle }) };
   const report = await followFile(file, settings, context);
   if (report.bytes === 0) {
     await printWarning(context, 'H4_NO_RECORDS', `${inputName(file)} is empty: nothing has been recorded yet`);
     return EXIT.loss;
   }
   const exitCode = exitCodeUnder(allow, report);
-  const found = { exitCode, report: { ...report, exit_code: exitCode } };
-  const checked = seen === undefined ? found : rememberChecked(seen, found);
+  const checked = { exitCode, report: { ...report, exit_code: exitCode } };
+  if (seen !== undefined) rememberChecked(seen, checked);
   await seen?.save();
   await createTeller()(() => print({ file, name: resultName(file) }, false, checked, basis, context));
   return checked.exitCode;

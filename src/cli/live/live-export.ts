@@ -61,7 +61,7 @@ export async function exportLive(file: string, options: LiveExportOptions, conte
   }
   const { signer, ...others } = options;
   // What it records can be read while it grows.
-  const signing = signer === undefined ? {} : { signer: signer.createCheckpointSigner({ isPublishedWhole: false }) };
+  const signing = signer === undefined ? {} : { signer: signer.createCheckpointSigner() };
   const input = await openLiveInput(file, context);
   try {
     const tools = { ...others, ...signing };

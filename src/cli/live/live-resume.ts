@@ -16,6 +16,7 @@ import { type ClockInfo, type KeyEpoch, type TrackInfo, ZERO_UID } from '../../c
 import { type Resumption, assertResumable, readResumption } from '../../container/recover/recover.js';
 import { type RecoveryScan, scanRecording } from '../../container/recover/recovery-scan.js';
 import { createWritingEpoch } from '../../container/secrecy/secrecy.js';
+import type { NoteSignature } from '../../container/format/note.js';
 import { readSign } from '../../container/read/sign-reader.js';
 import { type Tail, parseTail } from '../../container/format/tail.js';
 import { openFileSource } from '../../storage/node/file-source.js';
@@ -147,6 +148,21 @@ function assertNoneLost({ records }: RecoveryScan, signer: CheckpointSigner | un
   );
 }
 
+/** A history that knows nothing of what its key has signed is not the one: more may have been signed than is left. */
+function assertHistoryKnows(
+  output: string,
+  { name, keyId, latest }: CheckpointSigner,
+  signatures: readonly NoteSignature[],
+): void {
+  const isOwn = signatures.some((line) => line.name === name && line.keyId === keyId);
+  if (!isOwn || latest !== undefined) return;
+  throw new H4Error(
+    'H4_EQUIVOCATION',
+    `Cannot go on with ${printable(output)}: ${name} has signed it, but the history of the key knows nothing of that, so that it ` +
+      'may have signed more than is left; name the right file with --signing-history, or start a new recording',
+  );
+}
+
 /** Whoever trusts the recording up to here must be able to trust what follows, by the same name. */
 async function assertSameSigner(
   output: string,
@@ -155,8 +171,12 @@ async function assertSameSigner(
   signer: CheckpointSigner | undefined,
 ): Promise<void> {
   if (state.sign === 0) return;
-  const { name } = (await readSign(source, state.sign, DEFAULT_LIMITS)).note.origin;
-  if (name === signer?.name) return;
+  const { origin, signatures } = (await readSign(source, state.sign, DEFAULT_LIMITS)).note;
+  const { name } = origin;
+  if (name === signer?.name) {
+    assertHistoryKnows(output, signer, signatures);
+    return;
+  }
   const given = signer === undefined ? 'no --signer is given' : `--signer is ${signer.name}`;
   throw new H4Error(
     'H4_PARAM',

@@ -37,7 +37,8 @@ export async function readBasis(files: readonly string[], options: BasisOptions,
   const { trust, accept, now } = await readTrust(options, context);
   if (trust === undefined) assertNeedsNoKey(options);
   const contentKeys: Uint8Array[] = [];
-  for (const file of keyFile) contentKeys.push(await readKeyFile(file, MIN_CONTENT_KEY_BYTES, context));
+  for (const file of keyFile)
+    contentKeys.push(await readKeyFile(file, { minBytes: MIN_CONTENT_KEY_BYTES, hides: false }, context));
   const seen = await openSeen(files, options);
   return {
     allow: new Set([...allow, ...accept]),
@@ -46,7 +47,6 @@ export async function readBasis(files: readonly string[], options: BasisOptions,
       ...(trust === undefined ? {} : { trust }),
       ...(now === undefined ? {} : { now }),
       ...(contentKeys.length === 0 ? {} : { contentKeys }),
-      ...(seen === undefined ? {} : { seen: seen.before }),
     },
   };
 }

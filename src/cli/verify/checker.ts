@@ -8,9 +8,10 @@ import {
   verifyContainer,
   verifyStream,
 } from '../../container/check/verify.js';
+import { NO_REDACTIONS } from '../../container/check/redaction-check.js';
 import { EXIT, type Failure, failureOf } from '../exit.js';
 import { type Portrait, portraitOf } from './portrait.js';
-import { type RecordStates, recordStates } from './record-states.js';
+import { type RecordStates, RecordTrace, recordStates } from './record-states.js';
 import { type Allowance, exitCodeUnder } from './verdict.js';
 import { hashWhileReading } from './whole-hash.js';
 
@@ -86,10 +87,16 @@ async function checkSource(file: ByteSource, options: CheckOptions, events: Chec
   const { signal } = events;
   const hashed = options.hash ? hashWhileReading(file) : undefined;
   const source = hashed?.source ?? file;
-  const report = await verifyContainer(source, verifyOptions(events));
+  const trace = options.records ? new RecordTrace() : undefined;
+  const report = await verifyContainer(source, {
+    ...verifyOptions(events),
+    ...(trace === undefined
+      ? {}
+      : { observe: ({ tokn, offset, payload }) => trace.admit(tokn, offset, payload === undefined) }),
+  });
   const exitCode = exitCodeUnder(options.allow, report);
   const sha256 = await hashed?.digest(signal);
-  const records = options.records ? await recordStates(file, report, signal) : undefined;
+  const records = trace === undefined ? undefined : await recordStates(file, report, trace, signal);
   const portrait = options.portrait ? await portraitOf(file, signal) : undefined;
   return {
     exitCode,
@@ -121,6 +128,11 @@ export function uncheckedFile(failure: Failure): Checked {
       tree_size: 0,
       signed_size: 0,
       redacted: 0,
+      ...NO_REDACTIONS,
+      timebase: null,
+      shift: 0,
+      gaps: [],
+      gap_count: 0,
       bytes: 0,
       checkpoint: null,
       signatures: [],

@@ -5,6 +5,7 @@
 import type { TrustPolicy } from '../../container/trust/trust.js';
 import type { VerificationReport } from '../../container/check/verify.js';
 import { counted, printable } from '../text.js';
+import { signingFaultOf } from './shortfall.js';
 import { claimedSignersOf, configuredKeysOf, cosignersOf, formatMoment, listed, signersOf } from './signers.js';
 
 export interface EvidenceField {
@@ -19,7 +20,7 @@ export function evidenceFields(report: VerificationReport, trust: TrustPolicy | 
     value === undefined ? [] : [{ label, value }];
   const { checkpoint } = report;
   return [
-    ...field('signatures', describeSignatures(report, trust)),
+    ...field('checkpoints', describeCheckpoints(report, trust)),
     ...(trust === undefined ? [] : believed(report, trust)),
     ...field('signed', checkpoint === null ? undefined : describeCoverage(report)),
     ...field('origin', checkpoint === null ? undefined : printable(checkpoint.origin)),
@@ -30,14 +31,14 @@ export function evidenceFields(report: VerificationReport, trust: TrustPolicy | 
   ];
 }
 
-function describeSignatures(
+function describeCheckpoints(
   { signature_count, signatures }: VerificationReport,
   trust: TrustPolicy | undefined,
 ): string {
-  if (signature_count === 0) return 'none';
+  if (signature_count === 0) return 'none: it is not signed';
   if (trust === undefined) return `${signature_count}, of which none was checked: no key given`;
   const own = signatures.filter(({ verified }) => verified.length > 0).length;
-  return `${signature_count}, of which ${own} by keys that you believe`;
+  return `${signature_count}, of which ${own} signed by keys that you believe`;
 }
 
 /** Whose signature there is, and where that is not enough, whose was wanted. */
@@ -45,9 +46,13 @@ function believed(report: VerificationReport, trust: TrustPolicy): readonly Evid
   const signers = signersOf(report);
   if (report.checkpoint !== null) return [{ label: 'signed by', value: listed(signers) }];
   const claimed = claimedSignersOf(report);
+  const fault = signingFaultOf(report);
   return [
-    ...(claimed.length === 0 ? [] : [{ label: 'in the name', value: `of ${listed(claimed)}; a name proves nothing` }]),
+    ...(claimed.length === 0 || fault !== undefined
+      ? []
+      : [{ label: 'in the name', value: `of ${listed(claimed)}; a name proves nothing` }]),
     ...(signers.length === 0 ? [] : [{ label: 'signed by', value: listed(signers) }]),
+    ...(fault === undefined ? [] : [{ label: 'why not', value: fault.words }]),
     { label: 'you believe', value: listed(configuredKeysOf(trust)) },
   ];
 }

@@ -136,7 +136,7 @@ async function follow(
     if (errors.some(({ code }) => code === 'H4_EQUIVOCATION')) return true;
     if (checkpoint === null || exit_code === EXIT.failed) return false;
     signedSize = checkpoint.size;
-    options.seen?.remember(checkpoint);
+    options.seen?.remember(checkpoint, { isLinked: true });
     await options.seen?.save();
     if (json) await out.json({ event: 'signed', file: name, ...checkpoint });
     else {

@@ -12,7 +12,8 @@ import { fileBar } from './file-bar.js';
 import { type Markup, markup } from './markup.js';
 import { MARKS, verdictOf } from './plain-words.js';
 import { standingOf } from './tally.js';
-import { describeState, verdictLine } from './verdict.js';
+import { gapFields, removalFields } from './record-words.js';
+import { stateLine, verdictLine } from './verdict.js';
 
 /** More findings than this are counted. */
 const MAX_SHOWN = 20;
@@ -81,12 +82,14 @@ function factsTable(
     row('size', formatExactBytes(report.bytes)),
     row('SHA-256 of the whole file', code(sha256)),
     row('format', report.format),
-    row('state', describeState(report.state)),
+    row('state', stateLine(report)),
     row('records', isLegacy ? undefined : `${report.records}${of}${redacted}`),
     row('tracks', isLegacy || portrait === undefined ? undefined : String(portrait.tracks)),
     row('time, as the file states it', span && `${formatTime(span.startMicros)} to ${formatTime(span.endMicros)}`),
     // What is stated has a part of its own.
-    ...evidenceFields({ ...report, statements: [] }, trust).map(({ label, value }) => row(label, value)),
+    ...[...evidenceFields({ ...report, statements: [] }, trust), ...gapFields(report)].map(({ label, value }) =>
+      row(label, value),
+    ),
     row('identity (file_id)', code(report.file_id)),
     row('root of the hash tree', code(report.root)),
   ];
@@ -107,6 +110,7 @@ function statementsOf({ report, failure }: Checked, trust: TrustPolicy | undefin
   return markup`<h3>What was removed, and who says why</h3>
     <p>${removed}${statements.length === 0 ? ' No statement says by whom or why.' : ''}</p>
     <ul class="plain">
+      ${removalFields(report).map(({ value }) => markup`<li>${value}</li> `)}
       ${statements.slice(0, MAX_SHOWN).map((statement) => markup`<li>${describeStatement(statement, trust)}</li> `)}
     </ul>
     ${more > 0 ? markup`<p>And ${counted(more, 'more statement')}; <code>--json</code> lists them.</p>` : ''}`;

@@ -27,7 +27,7 @@ export function shown(
         title: 'What is there was not changed or put in another order.',
         text:
           'The signature covers the content of every record up to the signed number, its time, its place and its description, ' +
-          'and that none is missing between two others unless the file itself says so. A recording that is called complete has a signed end: nothing was cut off.',
+          'and that none is missing between two others unless the file itself says so. A recording that is called complete has no missing record and a signed end: nothing was cut off.',
       },
     );
   }
@@ -99,7 +99,7 @@ export function notShown(facts: Facts): readonly Statement[] {
           title: 'Who made it.',
           text:
             'No key was given to this check. Without the key of somebody you trust, nothing is known about where a file comes from' +
-            `${facts.signatures > 0 ? `; ${counted(facts.signatures, 'signature')} in it ${facts.signatures === 1 ? 'was' : 'were'} not checked and ${facts.signatures === 1 ? 'counts' : 'count'} for nothing here` : ''}.`,
+            `${facts.signatures > 0 ? `; ${counted(facts.signatures, 'signed checkpoint')} in it ${facts.signatures === 1 ? 'was' : 'were'} not checked and ${facts.signatures === 1 ? 'counts' : 'count'} for nothing here` : ''}.`,
         },
     {
       title: 'That nobody changed it on purpose.',
@@ -126,7 +126,8 @@ export function notShown(facts: Facts): readonly Statement[] {
           : facts.proven
             ? 'An older copy, or another part of the same recording, passes, too. '
             : 'A shorter version that was closed in the same way passes, too. ') +
-        'There may be newer or other recordings, and nothing is said about times at which nothing was recorded.',
+        'There may be newer or other recordings. A time at which nothing was recorded is no missing record: such stretches of a ' +
+        'second or more are named with the file.',
     },
     {
       title: 'What is in it.',

@@ -7,8 +7,10 @@ import type { ErrorCode } from '../../utils/error-codes.js';
 import { counted } from '../text.js';
 import type { Checked } from './checker.js';
 import { cosignersOf, formatMoment, listed, signersOf } from './signers.js';
+import { gapsInWords, recordsInWords, redactorsOf, states } from './record-words.js';
+import { signingFaultOf } from './shortfall.js';
 import { type Standing, standingOf } from './tally.js';
-import { type Loss, lossesOf } from './verdict.js';
+import { type Loss, isKeyWrong, lossesOf } from './verdict.js';
 
 /** A heading, and what it means. */
 export interface Statement {
@@ -89,7 +91,20 @@ function soundText(report: VerificationReport): string {
   const allowed = [...lossesOf(report)].map((loss) => lossSentence(loss, report));
   const accepted = allowed.length === 0 ? [] : [...allowed, 'Whoever ran this check chose to accept that.'];
   const first = 'Everything in the file agrees with everything else: no accident has changed it.';
-  return [report.proven ? provenSentence(report) : first, ...accepted].join(' ');
+  return [report.proven ? provenSentence(report) : first, ...accepted, ...extent(report)].join(' ');
+}
+
+/** What complete means, where it is said; and when nothing was recorded. */
+function extent(report: VerificationReport): readonly string[] {
+  const { state, proven, gap_count: count } = report;
+  const isComplete = proven && (state === 'OK' || state === 'OK_WITH_REDACTIONS');
+  const [first] = gapsInWords(report);
+  const more =
+    count > 1 ? ` There ${count === 2 ? 'is 1 more such stretch' : `are ${count - 1} more such stretches`}.` : '';
+  return [
+    ...(isComplete ? ['Complete means without a missing record up to the signed end.'] : []),
+    ...(first === undefined ? [] : [`There is ${first}.${more}`]),
+  ];
 }
 
 function lossText(report: VerificationReport): string {
@@ -97,6 +112,7 @@ function lossText(report: VerificationReport): string {
   return [
     report.proven ? provenSentence(report) : first,
     ...[...lossesOf(report)].map((loss) => lossSentence(loss, report)),
+    ...extent(report),
   ].join(' ');
 }
 
@@ -138,14 +154,32 @@ const UNTRUSTED: Readonly<Partial<Record<ErrorCode, Statement>>> = {
   },
 };
 
-function untrustedStatement({ errors }: VerificationReport): Statement {
-  for (const { code } of errors) {
+function untrustedStatement(report: VerificationReport): Statement {
+  if (isKeyWrong(report)) return keyWrongStatement(report);
+  const fault = signingFaultOf(report);
+  for (const { code } of report.errors) {
     const statement = UNTRUSTED[code];
-    if (statement !== undefined) return statement;
+    if (statement === undefined) continue;
+    if (fault === undefined) return statement;
+    if (code === 'H4_SIGN_QUORUM') return { ...statement, text: `Of the signature: ${fault.words}. ${statement.text}` };
+    if (code !== 'H4_SIGN_UNTRUSTED') return statement;
+    return {
+      title: 'Not proven. The file is undamaged and signed, but not as this check asks for.',
+      text: `Of the signature: ${fault.words}. Under what this check was told to believe, that is not enough.`,
+    };
   }
   return {
     title: 'Not accepted. The file is undamaged, but it is not what the policy of this check asks for.',
     text: 'The findings say what the policy asks for.',
+  };
+}
+
+function keyWrongStatement(report: VerificationReport): Statement {
+  const signed =
+    report.checkpoint === null ? 'Who made it is not proven.' : `It is signed by ${listed(signersOf(report))}.`;
+  return {
+    title: `Undamaged, but the content key that was given does not fit. ${signed}`,
+    text: 'What is masked or encrypted was not looked at inside: that needs the key with which it was made. Nothing is wrong with the file itself.',
   };
 }
 
@@ -167,8 +201,15 @@ function lossSentence(loss: Loss, report: VerificationReport): string {
   }
 }
 
-function redactionSentence({ statements, proven }: VerificationReport): string {
-  const signers = statements.flatMap(({ reason, verified }) => (reason === undefined ? [] : verified));
-  if (signers.length > 0) return ` ${listed([...new Set(signers)])} states that it was removed, and why.`;
-  return proven ? ' Nobody whom this check believes states why.' : '';
+function redactionSentence(report: VerificationReport): string {
+  const { proven, redacted, unexplained, unexplained_count: open, still_there_count: there } = report;
+  const by = redactorsOf(report);
+  const who = `${listed(by)} ${states(by)}`;
+  const kept = there === 0 ? '' : ` Of ${counted(there, 'record')} ${who} the same, though the content is there.`;
+  if (by.length === 0 || open >= redacted) {
+    return `${proven ? ' Nobody whom this check believes states why.' : ''}${kept}`;
+  }
+  if (open === 0) return ` ${who} that it was removed, and why.${kept}`;
+  const which = recordsInWords(unexplained, open, report);
+  return ` ${who} that of ${redacted - open}, and why. Of ${counted(open, 'record')} (${which}) nobody whom this check believes states why.${kept}`;
 }

@@ -11,7 +11,9 @@ import { type Column, formatRow, titlesOf } from '../table.js';
 import { counted, printable } from '../text.js';
 import type { RecordStates } from './record-states.js';
 import { evidenceFields, unprovenLine } from './evidence-view.js';
-import { type Gravity, describeState, gravityOf, verdictLine } from './verdict.js';
+import { gapFields, removalFields } from './record-words.js';
+import { signingFaultOf } from './shortfall.js';
+import { type Gravity, gravityOf, isKeyWrong, stateLine, verdictLine } from './verdict.js';
 
 const COLOURS: Readonly<Record<Gravity, Colour>> = { sound: 'green', loss: 'yellow', untrusted: 'red', broken: 'red' };
 /** More findings than this are counted in text; JSON has them up to the limit of a report. */
@@ -29,14 +31,15 @@ export async function printReport(
   await printVerdict(out, '', report);
   await out.field('file', name);
   await out.field('format', report.format);
-  await out.field('state', describeState(report.state));
+  await out.field('state', stateLine(report));
   await out.field('size', formatExactBytes(report.bytes));
   await out.field('records', describeRecords(report));
-  for (const { label, value } of evidenceFields(report, trust)) await out.field(label, value);
+  const fields = [...evidenceFields(report, trust), ...removalFields(report), ...gapFields(report)];
+  for (const { label, value } of fields) await out.field(label, value);
   if (report.root !== null) await out.field('root', report.root);
   if (report.file_id !== null) await out.field('file_id', report.file_id);
   await printDetails(context, report, records);
-  if (gravityOf(report) === 'broken') return;
+  if (gravityOf(report) === 'broken' || isKeyWrong(report)) return;
   await out.line();
   if (isUnproven(report)) await printReservation(out, isUnhashed(report));
   else await out.paragraph(unprovenLine(report), { indent: 2 });
@@ -51,13 +54,15 @@ export async function printShortReport(
 ): Promise<void> {
   const { out } = context;
   await printVerdict(out, `${name}: `, report);
+  const fields = [...removalFields(report), ...gapFields(report)];
+  for (const { value } of fields) await out.paragraph(value, { indent: 2 });
   await printDetails(context, report, records);
   if (report.errors.length + report.warnings.length > 0 || records !== undefined) await out.line();
 }
 
 /** Whether a report says that all is well, and that this proves nothing about people. */
 export function isUnproven(report: VerificationReport): boolean {
-  return gravityOf(report) !== 'broken' && !report.proven;
+  return gravityOf(report) !== 'broken' && !report.proven && !isKeyWrong(report);
 }
 
 /** Whether nothing in the file tells if parts of it are gone: a legacy file without VERI. */
@@ -100,8 +105,11 @@ async function printDetails(
 }
 
 /** A file whose form is final has its last TAIL before any chunk that is cut off: what follows is no part of it. */
-export function circumstancesOf({ format, bytes }: VerificationReport, offset: number): Circumstances {
+export function circumstancesOf(report: VerificationReport, offset: number): Circumstances {
+  const { format, bytes } = report;
+  const fault = signingFaultOf(report);
   return {
+    ...(fault === undefined ? {} : { signing: fault.kind }),
     isLegacy: format === 'H4MK v1 legacy',
     ...(format === 'H4MK v1 final' ? { stray: { offset, bytes: bytes - offset } } : {}),
   };

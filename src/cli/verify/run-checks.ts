@@ -10,11 +10,14 @@ import { isRemote } from '../remote.js';
 import { CheckPool } from './check-pool.js';
 import { type Checked, type CheckEvents, type CheckOptions, checkFile, checkPieces, uncheckedFile } from './checker.js';
 import { inOrder } from './in-order.js';
+import { type SeenFile, rememberChecked } from './seen-file.js';
 import type { Target } from './targets.js';
 
 export interface RunOptions {
   readonly check: CheckOptions;
   readonly demands: Demands;
+  /** What was seen before. Files are checked one after the other then, each held against those before it. */
+  readonly seen?: SeenFile | undefined;
   readonly jobs: number;
   readonly progress: boolean;
   readonly allowFullRead: boolean;
@@ -36,7 +39,7 @@ export async function* runChecks(
   options: RunOptions,
   context: Context,
 ): AsyncGenerator<readonly [Target, Checked], void> {
-  const { jobs } = options;
+  const jobs = options.seen === undefined ? options.jobs : 1;
   if (jobs === 1) {
     const bounds = { jobs, maxAhead: 1, weigh, maxWeight: Infinity };
     yield* inOrder(targets, (target) => checkAlone(target, options, context), bounds);
@@ -86,7 +89,12 @@ async function checkAlone(target: Target, options: RunOptions, context: Context)
     progress = new Progress(context, { label, total, enabled: options.progress });
   };
   try {
-    return await checkHere(target, options, context, { onOpen, onProgress: (bytes) => progress?.update(bytes) });
+    const { seen } = options;
+    const demands = seen === undefined ? options.demands : { ...options.demands, seen: seen.known };
+    const events = { onOpen, onProgress: (bytes: number) => progress?.update(bytes) };
+    const checked = await checkHere(target, { ...options, demands }, context, events);
+    if (seen !== undefined) rememberChecked(seen, checked);
+    return checked;
   } finally {
     progress?.clear();
   }

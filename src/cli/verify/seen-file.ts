@@ -3,6 +3,10 @@
  * such a memory an old copy verifies as well as the newest one. The memory is a small JSON file with a checkpoint on each
  * line. It is read before a check, replaced as a whole after one, and never forgets: what it is replaced by is united with
  * what another check has written meanwhile.
+ *
+ * A checkpoint takes the place of a smaller one only where a check has computed the root at the smaller size. A clip shows too
+ * little for that, so that both are remembered until a check of the whole recording has held them against each other: else
+ * a clip of another history would wipe out the memory of the first.
  */
 import { realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,15 +33,27 @@ const LOCK_INTERVAL_MS = 50;
 /** The memory while a command runs. */
 export class SeenFile {
   readonly #file: string;
-  readonly #known: Map<string, CheckpointInfo>;
-  /** What was there before this command: files of one run are not held against each other, whatever their order. */
-  readonly before: readonly SeenCheckpoint[];
+  readonly #known: Memory;
+  /** What this command has linked: smaller checkpoints that the memory need not keep any more. */
+  readonly #linked: CheckpointInfo[] = [];
+  readonly #largestBefore: ReadonlyMap<string, number>;
   #hasNews = false;
 
-  private constructor(file: string, known: Map<string, CheckpointInfo>) {
+  private constructor(file: string, known: Memory) {
     this.#file = file;
     this.#known = known;
-    this.before = Array.from(known.values(), ({ origin, size, root }) => ({ origin, size, root: fromHex(root) }));
+    this.#largestBefore = new Map(Array.from(known, ([origin, states]) => [origin, states.at(-1)?.size ?? 0]));
+  }
+
+  /**
+   * What the next check is held against. Of what this command itself has met it may be an older copy, whatever the order of the
+   * files is, but no other history.
+   */
+  get known(): readonly SeenCheckpoint[] {
+    return [...this.#known.values()].flat().map(({ origin, size, root }) => {
+      const mayBeOlder = size > (this.#largestBefore.get(origin) ?? 0);
+      return { origin, size, root: fromHex(root), ...(mayBeOlder ? { mayBeOlder } : {}) };
+    });
   }
 
   /** Reads the memory in `file`; one that does not exist yet is empty. `H4_PARAM` if it is damaged. */
@@ -45,15 +61,13 @@ export class SeenFile {
     return new SeenFile(file, await readSeen(file));
   }
 
-  /** Takes in a checkpoint that a check has trusted. What is smaller than what is known changes nothing. */
-  remember(checkpoint: CheckpointInfo): void {
-    if (take(this.#known, checkpoint)) this.#hasNews = true;
-  }
-
-  /** The checkpoint of this origin and size that contradicts `checkpoint`, if this command or one before has met it. */
-  contradictionOf({ origin, size, root }: CheckpointInfo): CheckpointInfo | undefined {
-    const known = this.#known.get(origin);
-    return known?.size === size && known.root !== root ? known : undefined;
+  /**
+   * Takes in a checkpoint that a check has trusted. `isLinked`: the check has computed the roots at all smaller sizes that are
+   * known, and none was another one.
+   */
+  remember(checkpoint: CheckpointInfo, { isLinked }: { readonly isLinked: boolean }): void {
+    if (isLinked) this.#linked.push(checkpoint);
+    if (take(this.#known, checkpoint, isLinked)) this.#hasNews = true;
   }
 
   /** Writes what is new, if anything is. */
@@ -63,7 +77,13 @@ export class SeenFile {
     const sink = await openLocked(path);
     try {
       const known = await readSeen(this.#file);
-      for (const checkpoint of this.#known.values()) take(known, checkpoint);
+      for (const checkpoint of [...this.#known.values()].flat()) {
+        take(
+          known,
+          checkpoint,
+          this.#linked.some(({ origin, size }) => origin === checkpoint.origin && size === checkpoint.size),
+        );
+      }
       await sink.write(utf8Encode(formatSeen(known)));
       await sink.commit();
     } catch (thrown) {
@@ -74,29 +94,28 @@ export class SeenFile {
   }
 }
 
-/**
- * Takes in what a check has proven, unless it failed. The outcome is a failure where another file of this command has been
- * trusted with the same origin and size, and another root: the check of the file alone could not know.
- */
-export function rememberChecked(seen: SeenFile, checked: Checked): Checked {
-  const { report, exitCode, failure } = checked;
-  const { checkpoint, proven } = report;
-  if (!proven || checkpoint === null || failure !== undefined || exitCode === EXIT.failed) return checked;
-  if (seen.contradictionOf(checkpoint) === undefined) {
-    seen.remember(checkpoint);
-    return checked;
-  }
-  const message =
-    `The trusted checkpoint of size ${checkpoint.size} has another root than that of the same size in a file that was ` +
-    'checked before it: the signer has shown two histories';
-  const errors = [...report.errors, { code: 'H4_EQUIVOCATION' as const, offset: 0, message }];
-  const failed = { ...report, exit_code: EXIT.failed, errors, error_count: report.error_count + 1 };
-  return { ...checked, exitCode: EXIT.failed, report: failed };
+/** Takes in what a check has proven, unless it failed. */
+export function rememberChecked(seen: SeenFile, { report, exitCode, failure }: Checked): void {
+  const { checkpoint, proven, format } = report;
+  if (!proven || checkpoint === null || failure !== undefined || exitCode === EXIT.failed) return;
+  seen.remember(checkpoint, { isLinked: format !== 'H4MK v1 slice' });
 }
 
-function take(known: Map<string, CheckpointInfo>, { origin, size, root }: CheckpointInfo): boolean {
-  if (size <= (known.get(origin)?.size ?? 0)) return false;
-  known.set(origin, { origin, size, root });
+/** By origin, ascending in size: one, and those that nobody has held against it yet. */
+type Memory = Map<string, CheckpointInfo[]>;
+
+/** Each is a clip of a recording that was never checked as a whole. */
+const MAX_UNLINKED = 64;
+
+function take(known: Memory, { origin, size, root }: CheckpointInfo, isLinked: boolean): boolean {
+  const before = known.get(origin) ?? [];
+  const isKnown = before.some((each) => each.size === size);
+  if (isKnown ? !isLinked || before[0]?.size === size : !isLinked && before.length >= MAX_UNLINKED) return false;
+  const kept = before.filter((each) => each.size !== size && (!isLinked || each.size > size));
+  known.set(
+    origin,
+    [...kept, { origin, size, root }].sort((a, b) => a.size - b.size),
+  );
   return true;
 }
 
@@ -112,12 +131,14 @@ async function openLocked(path: string): Promise<Awaited<ReturnType<typeof creat
   }
 }
 
-function formatSeen(known: ReadonlyMap<string, CheckpointInfo>): string {
-  const sorted = [...known.values()].sort((a, b) => (a.origin < b.origin ? -1 : 1));
+function formatSeen(known: Memory): string {
+  const sorted = [...known.values()]
+    .flat()
+    .sort((a, b) => (a.origin === b.origin ? a.size - b.size : a.origin < b.origin ? -1 : 1));
   return `{"harmony4_seen":${VERSION},"checkpoints":[\n${sorted.map(jsonLine).join(',\n')}\n]}\n`;
 }
 
-async function readSeen(file: string): Promise<Map<string, CheckpointInfo>> {
+async function readSeen(file: string): Promise<Memory> {
   const name = printable(file);
   let bytes: Uint8Array;
   try {
@@ -132,7 +153,7 @@ async function readSeen(file: string): Promise<Map<string, CheckpointInfo>> {
 
 const isMissing = (cause: unknown): boolean => cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 
-function parseSeen(bytes: Uint8Array, name: string): Map<string, CheckpointInfo> {
+function parseSeen(bytes: Uint8Array, name: string): Memory {
   let document: unknown;
   try {
     document = JSON.parse(utf8Decode(bytes, { code: 'H4_PARAM', what: name }));
@@ -143,14 +164,16 @@ function parseSeen(bytes: Uint8Array, name: string): Map<string, CheckpointInfo>
   if (version === undefined) throw damaged(name, 'it is some other file');
   if (version !== VERSION) throw damaged(name, `it is of version ${JSON.stringify(version)}, and known is ${VERSION}`);
   if (!Array.isArray(checkpoints)) throw damaged(name, 'it has no list of checkpoints');
-  const known = new Map<string, CheckpointInfo>();
+  const known: Memory = new Map();
   for (const [i, checkpoint] of checkpoints.entries()) {
     const { origin, size, root } = asObject(checkpoint);
     if (!isText(origin, ORIGIN) || !isText(root, ROOT) || !isCount(size)) {
       throw damaged(name, `checkpoint ${i + 1} is not an origin, a size and a root`);
     }
-    if (known.has(origin)) throw damaged(name, `checkpoint ${i + 1} is the second of its origin`);
-    known.set(origin, { origin, size, root });
+    const before = known.get(origin) ?? [];
+    if ((before.at(-1)?.size ?? 0) >= size)
+      throw damaged(name, `checkpoint ${i + 1} is not larger than the one before it`);
+    known.set(origin, [...before, { origin, size, root }]);
   }
   return known;
 }

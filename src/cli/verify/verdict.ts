@@ -8,6 +8,8 @@ import type { VerificationReport, VerificationState } from '../../container/chec
 import { ERROR_CODES, type ErrorCode } from '../../utils/error-codes.js';
 import { EXIT } from '../exit.js';
 import { counted } from '../text.js';
+import { recordsInWords } from './record-words.js';
+import { type SigningFault, signingFaultOf } from './shortfall.js';
 import { claimedSignersOf, listed, signersOf } from './signers.js';
 
 /** What `--allow` can name: why a sound file is not all that was recorded. */
@@ -46,7 +48,7 @@ export type Gravity = 'sound' | 'loss' | 'untrusted' | 'broken';
 
 export function gravityOf(report: VerificationReport): Gravity {
   if (report.exit_code === EXIT.failed || report.exit_code === EXIT.io) {
-    return isUntrusted(report) ? 'untrusted' : 'broken';
+    return isUntrusted(report) || isKeyWrong(report) ? 'untrusted' : 'broken';
   }
   return report.exit_code === EXIT.done ? 'sound' : 'loss';
 }
@@ -55,9 +57,15 @@ function isUntrusted({ state, errors }: VerificationReport): boolean {
   return state !== 'NOT_OK' && errors.some(({ code }) => ERROR_CODES[code].kind === 'untrusted');
 }
 
+/** Whether nothing is wrong but the key of hidden blocks that was given: that is no fault of the file. */
+export function isKeyWrong({ errors, error_count: count }: VerificationReport): boolean {
+  return count === 1 && errors[0]?.code === 'H4_KEY_WRONG';
+}
+
 /** The first line about a file. That nothing is proven without a key stands in it, so that nobody takes it for more. */
 export function verdictLine(report: VerificationReport): string {
   const gravity = gravityOf(report);
+  if (isKeyWrong(report)) return keyWrongLine(report);
   if (gravity === 'untrusted') return untrustedLine(report);
   const [first] = report.errors;
   if (gravity === 'broken') {
@@ -69,18 +77,35 @@ export function verdictLine(report: VerificationReport): string {
   return `STRUCTURE OK${losses === '' ? '' : ` BUT ${losses.toUpperCase()}`}, NOTHING PROVEN: no key given`;
 }
 
+function keyWrongLine(report: VerificationReport): string {
+  return report.checkpoint === null
+    ? 'THE CONTENT KEY DOES NOT FIT (H4_KEY_WRONG), NOTHING PROVEN: the structure is sound'
+    : `THE CONTENT KEY DOES NOT FIT (H4_KEY_WRONG); the signature of ${listed(signersOf(report))} is good`;
+}
+
 function moreErrors({ error_count: count }: VerificationReport): string {
   return count > 1 ? ` and ${counted(count - 1, 'more error')}` : '';
 }
 
+const BY_FAULT: Readonly<Record<SigningFault['kind'], string>> = {
+  time: 'SIGNED BY A KEY THAT IS NOT IN FORCE',
+  keys: 'SIGNED BY TOO FEW KEYS',
+  name: 'NOT SIGNED BY WHOM IT NAMES',
+  witnesses: 'TOO FEW WITNESSES',
+};
+
 /** What is wrong with a sound file in the eyes of a policy; of other codes, what they mean. */
 const UNTRUSTED: Readonly<Partial<Record<ErrorCode, (report: VerificationReport) => string>>> = {
   H4_SIGN_MISSING: () => 'NOT SIGNED, NOTHING PROVEN: the structure is sound, and there is no signature',
-  H4_SIGN_UNTRUSTED: (report) =>
-    'SIGNED BY NO TRUSTED KEY, NOTHING PROVEN: the structure is sound; the signatures are in the name of ' +
-    listed(claimedSignersOf(report)),
+  H4_SIGN_UNTRUSTED: (report) => {
+    const fault = signingFaultOf(report);
+    return fault === undefined
+      ? 'SIGNED BY NO TRUSTED KEY, NOTHING PROVEN: the structure is sound; the signatures are in the name of ' +
+          listed(claimedSignersOf(report))
+      : `${BY_FAULT[fault.kind]}, NOTHING PROVEN: ${fault.words}`;
+  },
   H4_SIGN_QUORUM: (report) =>
-    `TOO FEW WITNESSES, NOTHING PROVEN: ${signature(report)}, and not seen by as many witnesses as the policy wants`,
+    `${BY_FAULT.witnesses}, NOTHING PROVEN: ${signingFaultOf(report)?.words ?? `${signature(report)}, and not seen by as many witnesses as the policy wants`}`,
   H4_ROLLBACK: (report) => `OLDER THAN WHAT WAS SEEN BEFORE: ${signature(report)}, but more of it has been seen`,
   H4_EQUIVOCATION: (report) => `CONTRADICTS WHAT WAS SEEN BEFORE: ${signature(report)}, and so is something else`,
 };
@@ -98,13 +123,14 @@ const signature = (report: VerificationReport): string => `it is signed by ${lis
 const SHORT_ROOT = 8;
 
 function provenLine(report: VerificationReport): string {
-  const { records, tree_size: size, checkpoint, redacted, state, warnings, warning_count } = report;
+  const { records, tree_size: size, checkpoint, redacted, gap_count: gaps, state, warnings, warning_count } = report;
   const covered = checkpoint === null ? 0 : checkpoint.size;
   const shown = state === 'OK_PENDING' ? covered : records;
   const amount = `${shown} of ${size} records, root ${checkpoint?.root.slice(0, SHORT_ROOT) ?? ''}…`;
   const others = [
     // The state of a slice or of a prefix does not tell.
     ...(redacted > 0 && state !== 'OK_WITH_REDACTIONS' ? [`${counted(redacted, 'record')} redacted`] : []),
+    ...(gaps > 0 ? [`${counted(gaps, 'stretch', 'stretches')} without content`] : []),
     ...(warnings.some(isLoss) ? [counted(warning_count, 'warning')] : []),
   ];
   const also = others.length === 0 ? '' : `, ${others.join(', ')}`;
@@ -146,6 +172,19 @@ function describeLoss(loss: Loss, report: VerificationReport): string {
   }
 }
 
+/** The state of a file in words: what is redacted is named (h4mk.md 10). */
+export function stateLine(report: VerificationReport): string {
+  const { state, redacted, redacted_records } = report;
+  if (isKeyWrong(report)) return 'NOT_OK: what is masked or encrypted could not be opened with the key given';
+  if (state !== 'OK_WITH_REDACTIONS') return describeState(state);
+  const numbers = recordsInWords(
+    redacted_records.map(({ seq }) => seq),
+    redacted,
+    { ...report, timebase: null },
+  );
+  return `${describeState(state)}${numbers === '' ? '' : ` ${numbers}`}`;
+}
+
 /** A result state in words. */
 export function describeState(state: VerificationState): string {
   switch (state) {
@@ -154,7 +193,7 @@ export function describeState(state: VerificationState): string {
     case 'NOT_SIGNED':
       return 'NOT_SIGNED: sound, and without a signature';
     case 'SIGNED_UNTRUSTED_KEY':
-      return 'SIGNED_UNTRUSTED_KEY: sound, and signed by nobody you have configured';
+      return 'SIGNED_UNTRUSTED_KEY: sound and signed, but no signature counts by what you have configured';
     case 'OK_SLICE':
       return 'OK_SLICE: every record shown is proven; nothing is said about the others';
     case 'OK_PENDING':
@@ -164,6 +203,6 @@ export function describeState(state: VerificationState): string {
     case 'OK_WITH_REDACTIONS':
       return 'OK_WITH_REDACTIONS: complete and signed, with redacted records';
     case 'OK':
-      return 'OK: complete and signed';
+      return 'OK: signed and complete, which is without a missing record';
   }
 }

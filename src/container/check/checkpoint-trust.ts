@@ -3,20 +3,33 @@
  * and which is the newest. Without a policy nothing counts.
  */
 import type { Note } from '../format/note.js';
-import { type NoteVerdict, type TrustPolicy, judgeNote } from '../trust/trust.js';
+import { type IgnoredKey, type NoteVerdict, type Shortfall, type TrustPolicy, judgeNote } from '../trust/trust.js';
 import { type ComputedTree, type TrustedCheckpoint, type Verified, verifyCheckpoint } from './verified.js';
 
 /** The verdict where nobody is believed. */
-const NOBODY: NoteVerdict = { verified: [], cosigners: [], lacks: 'signature' };
+const NOBODY: NoteVerdict = { verified: [], cosigners: [], ignored: [], lacks: 'signature' };
 
-type Verdict = Pick<NoteVerdict, 'lacks'>;
+type Verdict = Pick<NoteVerdict, 'lacks' | 'shortfall'> & Partial<Pick<NoteVerdict, 'ignored'>>;
 
 /** The best of the checkpoints that do not count. */
 export interface NearMiss {
   readonly lacks: 'signature' | 'quorum';
+  readonly shortfall: Shortfall | undefined;
   /** File position of its SIGN. */
   readonly offset: number;
 }
+
+interface Closeness {
+  readonly shortfall?: Shortfall | undefined;
+  readonly ignored?: readonly IgnoredKey[];
+}
+
+/** How close a checkpoint came to counting: witnesses are missing, or keys, or a key was not in force, or all of it. */
+export const closeness = ({ shortfall, ignored = [] }: Closeness): number => {
+  if (shortfall?.what === 'witnesses') return 3;
+  if (shortfall?.what === 'name' || (shortfall?.have ?? 0) > 0) return 2;
+  return ignored.length > 0 ? 1 : 0;
+};
 
 export class CheckpointTrust {
   readonly #policy: TrustPolicy | undefined;
@@ -24,6 +37,7 @@ export class CheckpointTrust {
   /** The largest of every origin. There are at most as many as the policy has names. */
   readonly #newest = new Map<string, Verified<TrustedCheckpoint>>();
   #nearMiss: NearMiss | undefined;
+  #closest = 0;
 
   constructor(policy: TrustPolicy | undefined, now: number | undefined) {
     this.#policy = policy;
@@ -45,9 +59,12 @@ export class CheckpointTrust {
   }
 
   /** Notes a checkpoint that does not count. */
-  miss({ lacks }: Verdict, offset: number): void {
-    if (lacks === undefined || (this.#nearMiss?.lacks === 'quorum' && lacks === 'signature')) return;
-    this.#nearMiss = { lacks, offset };
+  miss(verdict: Verdict, offset: number): void {
+    const { lacks, shortfall } = verdict;
+    const close = closeness(verdict);
+    if (lacks === undefined || close < this.#closest) return;
+    this.#closest = close;
+    this.#nearMiss = { lacks, shortfall, offset };
   }
 
   /** The largest trusted checkpoint; the first of them where several origins have one of that size. */

@@ -6,10 +6,12 @@
 import { storedEngine } from '../../compression/api/stored.js';
 import { isH4Error } from '../../utils/error.js';
 import type { CheckContext } from './format-check.js';
+import { GapCheck } from './gap-check.js';
 import { HiddenCheck } from './hidden-check.js';
 import { MODE } from '../format/layout.js';
 import { MetaLedger, ZERO_UID, parseMeta } from '../format/meta.js';
 import type { FramedRecord } from './record-framing.js';
+import { RedactionCheck } from './redaction-check.js';
 import { voidFaults } from '../format/redacted.js';
 import type { TrackTotal } from '../format/track-ledger.js';
 import { type Verified, verifyPayload } from './verified.js';
@@ -21,6 +23,8 @@ export class ContentCheck {
   readonly counts: Record<RecordStatus, number> = { verified: 0, redacted: 0, tampered: 0 };
   /** leaf(0), once it is known: hidden blocks are bound to it. */
   fileId: Uint8Array | undefined;
+  readonly gaps = new GapCheck();
+  readonly redactions: RedactionCheck;
   readonly #context: CheckContext;
   readonly #hidden: HiddenCheck;
   readonly #totals: () => readonly TrackTotal[] | undefined;
@@ -28,6 +32,7 @@ export class ContentCheck {
   /** @param totals what the records so far add up to; undefined in a file that does not hold them all */
   constructor(context: CheckContext, totals: () => readonly TrackTotal[] | undefined) {
     this.#context = context;
+    this.redactions = new RedactionCheck(context.limits);
     this.#hidden = new HiddenCheck(context.findings, this.metas, context.demands.contentKeys ?? []);
     this.#totals = totals;
   }
@@ -58,6 +63,8 @@ export class ContentCheck {
     } else {
       this.#checkMedia(record, payload);
     }
+    this.redactions.admit(record.tokn, status === 'redacted');
+    this.gaps.admit(record.tokn, this.metas.info?.timebase);
     if (status !== 'tampered') this.#context.observe?.({ tokn: record.tokn, offset: record.offset, payload });
   }
 

@@ -9,9 +9,11 @@ import type { StreamEnd } from '../source/chunk-stream.js';
 import type { NearMiss } from './checkpoint-trust.js';
 import type { Demands } from './demands.js';
 import type { Finding, Findings } from './findings.js';
+import type { GapCheck } from './gap-check.js';
 import { VERI_BYTES } from '../format/layout.js';
 import type { Limits } from '../format/limits.js';
 import type { MetaLedger } from '../format/meta.js';
+import type { RedactionCheck } from './redaction-check.js';
 import type { StoredRecord } from '../read/record-reader.js';
 import type { SignatureInfo } from './sign-check.js';
 import type { StatementInfo } from './statement-check.js';
@@ -59,6 +61,9 @@ export interface CheckResult {
   readonly statementCount: number;
   /** What the file says of itself; undefined in a legacy file. */
   readonly metas: MetaLedger | undefined;
+  /** When nothing was recorded, and what was redacted; absent in a legacy file, which has no records. */
+  readonly gaps?: GapCheck;
+  readonly redactions?: RedactionCheck;
 }
 
 /** Notes a chunk whose payload does not have its CRC; the walk goes on. */

@@ -5,7 +5,7 @@
  */
 import type { Finding } from './findings.js';
 import type { CheckResult } from './format-check.js';
-import type { TrustPolicy } from '../trust/trust.js';
+import { type TrustPolicy, engineFault } from '../trust/trust.js';
 
 /** Of the whole file, not of one chunk. */
 const WHOLE_FILE = 0;
@@ -36,23 +36,19 @@ const signatureFinding = (
     return { code: 'H4_SIGN_MISSING', offset: WHOLE_FILE, message };
   }
   if (nearMiss?.lacks === 'quorum') {
-    const message = `A trusted key has signed, but the policy requires ${policy.quorum ?? 0} witnesses as well`;
+    const have = nearMiss.shortfall?.have ?? 0;
+    const message = `A trusted key has signed, but ${have} of the ${policy.quorum ?? 0} witnesses that the policy requires`;
     return { code: 'H4_SIGN_QUORUM', offset: nearMiss.offset, message };
   }
   const { threshold = 1 } = policy;
   const wanted = threshold > 1 ? `${threshold} keys that the policy trusts` : 'a key that the policy trusts';
-  const message = `None of the ${signatureCount} signatures is by ${wanted}, in force and over these records`;
+  const message = `None of the ${signatureCount} checkpoints is signed by ${wanted}, in force and over these records`;
   return { code: 'H4_SIGN_UNTRUSTED', offset: nearMiss?.offset ?? WHOLE_FILE, message };
 };
 
 /** Which engine made the blocks is what the signer says in record 0. */
 const engineFinding = ({ metas }: CheckResult, { engines }: TrustPolicy): Finding | undefined => {
   const named = metas?.info?.compression;
-  if (engines === undefined || named === undefined) return undefined;
-  const isListed = engines.some(
-    ({ engineId, fingerprint }) => engineId === named.engine_id && fingerprint === named.fingerprint,
-  );
-  if (isListed) return undefined;
-  const message = `The recording names the engine ${named.engine_id} with fingerprint ${named.fingerprint}, and the policy does not list it`;
-  return { code: 'H4_ENGINE_UNTRUSTED', offset: WHOLE_FILE, message };
+  const message = named === undefined ? undefined : engineFault(named, engines);
+  return message === undefined ? undefined : { code: 'H4_ENGINE_UNTRUSTED', offset: WHOLE_FILE, message };
 };

@@ -7,9 +7,11 @@ import type { ErrorCode } from '../../utils/error-codes.js';
 import { ContentCheck, type RecordStatus } from './content-check.js';
 import type { Findings } from './findings.js';
 import type { CheckContext } from './format-check.js';
+import type { GapCheck } from './gap-check.js';
 import { MerkleFrontier, leafHash } from '../tree/merkle.js';
 import type { MetaLedger } from '../format/meta.js';
 import type { FramedRecord } from './record-framing.js';
+import type { RedactionCheck } from './redaction-check.js';
 import { TrackLedger } from '../format/track-ledger.js';
 
 export class RecordCheck {
@@ -34,6 +36,14 @@ export class RecordCheck {
 
   get counts(): Readonly<Record<RecordStatus, number>> {
     return this.#content.counts;
+  }
+
+  get gaps(): GapCheck {
+    return this.#content.gaps;
+  }
+
+  get redactions(): RedactionCheck {
+    return this.#content.redactions;
   }
 
   /** Whether record 0 says that this file can never be signed. */

@@ -2,7 +2,9 @@
 import { toHex } from '../../utils/bytes.js';
 import { type Finding, type Findings, isLoss } from './findings.js';
 import type { CheckResult } from './format-check.js';
+import type { Gap } from './gap-check.js';
 import { policyFindings } from './policy-check.js';
+import { NO_REDACTIONS, type RedactedRecord } from './redaction-check.js';
 import type { SignatureInfo } from './sign-check.js';
 import type { StatementInfo } from './statement-check.js';
 import type { TrustPolicy } from '../trust/trust.js';
@@ -43,6 +45,18 @@ export interface VerificationReport {
   /** Records that the newest trusted checkpoint covers: those from this number on are pending. 0 without one. */
   readonly signed_size: number;
   readonly redacted: number;
+  /** The redacted records, those that no believed statement names, and those that one names although they are there. */
+  readonly redacted_records: readonly RedactedRecord[];
+  readonly unexplained: readonly number[];
+  readonly unexplained_count: number;
+  readonly still_there: readonly number[];
+  readonly still_there_count: number;
+  /** What PTS mean: seconds of a unit as a fraction, null where unknown, and the units added to every PTS. */
+  readonly timebase: readonly [number, number] | null;
+  readonly shift: number;
+  /** Stretches of a second or more in which a track has no content, the first hundred of them. */
+  readonly gaps: readonly Gap[];
+  readonly gap_count: number;
   readonly bytes: number;
   /** The newest trusted checkpoint. */
   readonly checkpoint: CheckpointInfo | null;
@@ -85,6 +99,11 @@ export const createReport = (
     tree_size: result?.treeSize ?? 0,
     signed_size: newest?.size ?? 0,
     redacted: result?.redacted ?? 0,
+    ...(result?.redactions?.result ?? NO_REDACTIONS),
+    timebase: result?.metas?.info?.timebase ?? null,
+    shift: result?.metas?.info?.shift ?? 0,
+    gaps: result?.gaps?.listed ?? [],
+    gap_count: result?.gaps?.count ?? 0,
     bytes,
     checkpoint: newest === undefined ? null : { origin: newest.origin, size: newest.size, root: toHex(newest.root) },
     signatures: result?.signatures ?? [],

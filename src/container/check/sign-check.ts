@@ -14,8 +14,9 @@ import { HASH_BYTES } from '../format/layout.js';
 import type { Limits } from '../format/limits.js';
 import type { MerkleFrontier } from '../tree/merkle.js';
 import { type Note, parseNote } from '../format/note.js';
+import type { RedactionCheck } from './redaction-check.js';
 import { StatementCheck } from './statement-check.js';
-import type { Cosigner, NoteVerdict } from '../trust/trust.js';
+import type { Cosigner, IgnoredKey, NoteVerdict, Shortfall } from '../trust/trust.js';
 
 /** One checkpoint as a report lists it. */
 export interface SignatureInfo {
@@ -25,6 +26,10 @@ export interface SignatureInfo {
   readonly verified: readonly string[];
   /** Configured witnesses that cosigned it, and when. */
   readonly cosigned: readonly Cosigner[];
+  /** Configured keys that signed it and do not count, and why. */
+  readonly ignored: readonly IgnoredKey[];
+  /** What it lacks under the policy; absent where it lacks nothing, or nobody was asked. */
+  readonly lacking?: Shortfall;
 }
 
 /** A checkpoint, and who has signed it. */
@@ -51,11 +56,11 @@ export class SignCheck {
   readonly #statements: StatementCheck;
   #count = 0;
 
-  constructor({ findings, limits, demands }: CheckContext, trust: CheckpointTrust) {
+  constructor({ findings, limits, demands }: CheckContext, trust: CheckpointTrust, redactions: RedactionCheck) {
     this.#findings = findings;
     this.#limits = limits;
     this.#trust = trust;
-    this.#statements = new StatementCheck(limits, demands.trust?.statementKeys ?? []);
+    this.#statements = new StatementCheck(limits, demands.trust?.statementKeys ?? [], redactions);
   }
 
   /** The first well-formed checkpoints and statements, up to the limits of a report, and how many there are. */
@@ -89,8 +94,9 @@ export class SignCheck {
     }
     const verdict = this.#judge(note, chunk.offset);
     if (this.#listed.length < this.#limits.maxReport) {
-      const { verified, cosigners } = verdict;
-      this.#listed.push({ size, origin: shown(origin.line), verified, cosigned: cosigners });
+      const { verified, cosigners, ignored, shortfall } = verdict;
+      const lacking = shortfall === undefined ? {} : { lacking: shortfall };
+      this.#listed.push({ size, origin: shown(origin.line), verified, cosigned: cosigners, ignored, ...lacking });
     }
     return { note, verdict };
   }
@@ -101,7 +107,7 @@ export class SignCheck {
     } catch (error) {
       if (!isH4Error(error, 'H4_SIGN_BAD')) throw error;
       this.#findings.error(error.code, offset, error.message);
-      return { verified: [], cosigners: [], lacks: 'signature' };
+      return { verified: [], cosigners: [], ignored: [], lacks: 'signature' };
     }
   }
 
@@ -127,7 +133,7 @@ const IMPRINT_AT = 8;
 const TOKEN_AT = IMPRINT_AT + HASH_BYTES;
 
 /** The imprint of a TIME payload; the token behind it is opaque here. */
-const parseTime = (payload: Uint8Array): Uint8Array => {
+export const parseTime = (payload: Uint8Array): Uint8Array => {
   const isHeader = payload[0] === TIME_RFC_3161 && payload.subarray(1, IMPRINT_AT).every((byte) => byte === 0);
   if (payload.length <= TOKEN_AT || !isHeader) {
     throw new H4Error(

@@ -62,7 +62,7 @@ export class SliceCheck implements FormatCheck {
     this.#proofs = new RunProofs(findings, limits);
     this.#trust = new CheckpointTrust(demands.trust, demands.now);
     this.#seen = new SeenHistory(demands.seen ?? []);
-    this.#signs = new SignCheck(context, this.#trust);
+    this.#signs = new SignCheck(context, this.#trust, this.#content.redactions);
   }
 
   get result(): CheckResult {
@@ -79,6 +79,8 @@ export class SliceCheck implements FormatCheck {
       nearMiss: this.#trust.nearMiss,
       seenFaults: this.#seen.faults(newest, (origin) => this.#trust.newestOf(origin)),
       metas: this.#content.metas,
+      gaps: this.#content.gaps,
+      redactions: this.#content.redactions,
     };
   }
 

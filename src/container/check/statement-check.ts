@@ -11,6 +11,7 @@ import { STATEMENT_PAYLOAD_TYPE, STATEMENT_TYPE } from '../../utils/statement.js
 import { parseStrictJson } from '../../utils/strict-json.js';
 import type { VerificationKey } from '../../utils/verification-key.js';
 import type { Limits } from '../format/limits.js';
+import type { RedactionCheck } from './redaction-check.js';
 
 export const REDACTION_PREDICATE = 'urn:h4mk:predicate:redaction:v1';
 
@@ -44,14 +45,17 @@ const MAX_ANONYMOUS = 100;
 export class StatementCheck {
   readonly #limits: Limits;
   readonly #keys: readonly VerificationKey[];
+  readonly #redactions: RedactionCheck;
   readonly #listed: StatementInfo[] = [];
   #count = 0;
   /** Signatures without a key ID that were tried. */
   #anonymous = 0;
 
-  constructor(limits: Limits, keys: readonly VerificationKey[]) {
+  /** @param redactions is told what a believed statement says was redacted */
+  constructor(limits: Limits, keys: readonly VerificationKey[], redactions: RedactionCheck) {
     this.#limits = limits;
     this.#keys = keys;
+    this.#redactions = redactions;
   }
 
   /** Number of well-formed envelopes. */
@@ -76,11 +80,13 @@ export class StatementCheck {
       maxSignatures: maxNoteLines,
     });
     this.#count++;
-    const statement = this.#describe(envelope, fileId);
+    const { statement, redacted } = this.#describe(envelope, fileId);
     const { predicate_type, of_this_file } = statement;
     const counts = of_this_file || predicate_type !== REDACTION_PREDICATE;
     try {
-      this.#list({ ...statement, verified: counts ? this.#signersOf(envelope) : [] });
+      const verified = counts ? this.#signersOf(envelope) : [];
+      this.#list({ ...statement, verified });
+      if (verified.length > 0) this.#redactions.state(redacted);
     } catch (error) {
       this.#list(statement);
       throw error;
@@ -119,18 +125,24 @@ export class StatementCheck {
     return { ...envelope, signatures };
   }
 
-  #describe({ payloadType, payload }: Envelope, fileId: Uint8Array | undefined): StatementInfo {
+  /** `redacted`: all records that it says were redacted in this recording. */
+  #describe(
+    { payloadType, payload }: Envelope,
+    fileId: Uint8Array | undefined,
+  ): { readonly statement: StatementInfo; readonly redacted: readonly number[] } {
     const json = payloadType === STATEMENT_PAYLOAD_TYPE ? this.#statementIn(payload) : undefined;
     const predicateType = json?.['predicateType'];
     const isOfThisFile = json !== undefined && fileId !== undefined && hasSubject(json, toHex(fileId));
     const isRedaction = isOfThisFile && predicateType === REDACTION_PREDICATE;
-    return {
+    const { redacted, ...described } = isRedaction ? redactionIn(json['predicate']) : { redacted: [] };
+    const statement = {
       type: shown(payloadType, MAX_TEXT),
       predicate_type: typeof predicateType === 'string' ? shown(predicateType, MAX_TEXT) : '',
       of_this_file: isOfThisFile,
       verified: [],
-      ...(isRedaction ? redactionIn(json['predicate']) : {}),
+      ...described,
     };
+    return { statement, redacted };
   }
 
   /** The in-toto statement that the payload is. A payload of another form is somebody's own, and no fault of the file. */
@@ -154,7 +166,9 @@ const hasSubject = ({ subject }: JsonObject, sha256: string): boolean =>
     return digest !== undefined && isJsonObject(digest) && digest['sha256'] === sha256;
   });
 
-const redactionIn = (predicate: JsonValue | undefined): Pick<StatementInfo, 'reason' | 'records' | 'record_count'> => {
+const redactionIn = (
+  predicate: JsonValue | undefined,
+): Pick<StatementInfo, 'reason' | 'records' | 'record_count'> & { readonly redacted: readonly number[] } => {
   const { seq, reason }: JsonObject = predicate !== undefined && isJsonObject(predicate) ? predicate : {};
   const records = isArray(seq)
     ? seq.filter((item): item is number => Number.isSafeInteger(item) && Number(item) >= 0)
@@ -163,6 +177,7 @@ const redactionIn = (predicate: JsonValue | undefined): Pick<StatementInfo, 'rea
     ...(typeof reason === 'string' ? { reason: shown(reason, MAX_REASON) } : {}),
     records: records.slice(0, MAX_RECORDS),
     record_count: records.length,
+    redacted: records,
   };
 };
 

@@ -45,7 +45,7 @@ export class StreamCheck implements FormatCheck {
     this.#indexes = new IndexCheck(findings, limits, this.records.tree);
     this.#trust = new CheckpointTrust(demands.trust, demands.now);
     this.#seen = new SeenHistory(demands.seen ?? []);
-    this.#signs = new SignCheck(context, this.#trust);
+    this.#signs = new SignCheck(context, this.#trust, this.records.redactions);
     this.#checkpoints = new CheckpointCheck(findings, limits, this.records.tree);
   }
 
@@ -64,6 +64,8 @@ export class StreamCheck implements FormatCheck {
       nearMiss: this.#trust.nearMiss,
       seenFaults: this.#seen.faults(newest, (origin) => this.#trust.newestOf(origin)),
       metas: this.records.metas,
+      gaps: this.records.gaps,
+      redactions: this.records.redactions,
     };
   }
 

@@ -35,6 +35,8 @@ export type { CheckpointInfo, VerificationReport, VerificationState } from './re
 export interface VerifyOptions extends Demands {
   readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;
+  /** Is told of every record that is as it was committed to, in file order. */
+  readonly observe?: RecordObserver;
   /** Called now and then with the number of bytes checked so far. */
   readonly onProgress?: (bytes: number) => void;
 }
@@ -72,7 +74,7 @@ const walk = async (run: CheckRun, onProgress: ((bytes: number) => void) | undef
 
 /** Of a file the end is known: what its last chunk is decides early, and its VERI can be computed beside the walk. */
 const createFileRun = async (source: ByteSource, options: VerifyOptions): Promise<CheckRun> => {
-  const { signal } = options;
+  const { signal, observe } = options;
   const limits = createLimits(options.limits);
   const demands = demandsOf(options);
   const last = await source.read(Math.max(0, source.size - TAIL_CHUNK_BYTES), source.size, signal);
@@ -88,6 +90,7 @@ const createFileRun = async (source: ByteSource, options: VerifyOptions): Promis
     endsInTail: () => endsInTail(last, source.size),
     digest: (offset) => veri.digest(stream, offset),
     ...(signal === undefined ? {} : { signal }),
+    ...(observe === undefined ? {} : { observe }),
   });
 };
 

@@ -1,7 +1,6 @@
 /**
  * Finds the newest checkpoint that somebody believes, and an index that covers it, from the end of a file (spec/h4mk.md sections
- * 8 and 9.3). TAILs lead from one to the one before. The newest SIGN need not be the one: a cosignature may have come late, and
- * anybody can append a signature of his own.
+ * 8 and 9.3): see `SignSearch`. TAILs lead from one to the one before.
  *
  * Where tiles for a checkpoint are lacking, the answer is an older checkpoint that has them, which section 7 allows: walking
  * on from the last locator would cost a read for each record. Whoever gets an answer is told which size it is relative to.
@@ -11,16 +10,13 @@ import type { ByteSource } from '../io/io.js';
 import { CHUNK_HEADER_BYTES, TAIL_CHUNK_BYTES, TAIL_STATE } from '../format/layout.js';
 import type { Limits } from '../format/limits.js';
 import type { Note } from '../format/note.js';
-import { readSign } from '../read/sign-reader.js';
 import { assertOfFile } from './signed-recording.js';
 import { type Tail, isTailAt, parseTail, tailAtEnd } from '../format/tail.js';
-import { tailBefore } from '../read/tail-chain.js';
 import { TileIndex } from '../read/tile-index.js';
-import { type NoteVerdict, notTrusted } from '../trust/trust.js';
+import { SignSearch } from './sign-search.js';
+import type { NoteVerdict } from '../trust/trust.js';
 import { sliceError } from '../read/walked-index.js';
 
-/** TAILs that are looked at, from the last one on. */
-const MAX_TAILS = 16;
 /** How far from the end of a file the last TAIL is looked for, if it does not stand there: the file grows, or was cut off. */
 const MAX_SEARCH_BYTES = 1024 * 1024;
 const SEARCH_WINDOW_BYTES = 64 * 1024;
@@ -49,70 +45,33 @@ export interface CheckpointQuestion {
  * none; H4_TAIL_MISSING if no TAIL or no tiles lead to one.
  */
 export const findCheckpoint = async (source: ByteSource, question: CheckpointQuestion): Promise<FoundCheckpoint> => {
-  const { limits, signal } = question;
-  const search = new CheckpointSearch(question);
-  let tail = await lastTail(source, signal);
-  if (tail === undefined) throw notIndexed('no index point stands near its end');
-  for (let tries = 0; tail !== undefined && tries < MAX_TAILS; tries++) {
+  const { limits, signal, judge } = question;
+  const last = await lastTail(source, signal);
+  if (last === undefined) throw notIndexed('no index point stands near its end');
+  /** The newest that is whole. */
+  let index: TileIndex | undefined;
+  const assertFits = (note: Note, records: number): void => {
+    assertOfFile(note, question);
+    if (note.size <= records) return;
+    throw new H4Error('H4_SIGN_SIZE', `The checkpoint covers ${note.size} records of the ${records} before it`);
+  };
+  const isCovered = ({ size }: Note): boolean => index !== undefined && size <= index.count;
+  const search = new SignSearch(source, { judge, assertFits, isCovered, limits, signal });
+  for await (const tail of search.tails(last)) {
     if (tail.state === TAIL_STATE.slice) throw sliceError();
     if (search.isSettled(tail.records)) break;
-    search.index ??= await TileIndex.open(source, tail, limits, signal);
-    if (search.isNew(tail.sign)) search.admit(await readSign(source, tail.sign, limits, signal), tail);
+    index ??= await TileIndex.open(source, tail, limits, signal);
+    await search.look(tail.sign, tail.records);
     // Earlier TAILs have no more records: mostly the first one settles it, without another read.
     if (search.isSettled(tail.records)) break;
-    tail = await tailBefore(source, tail, signal);
   }
-  return search.result();
+  const { newest } = search;
+  if (newest !== undefined && index !== undefined) {
+    return { ...newest, index };
+  }
+  if (search.isUncovered) throw notIndexed('no index point covers a checkpoint that is trusted');
+  throw search.refusal();
 };
-
-class CheckpointSearch {
-  /** The newest index that is whole. */
-  index: TileIndex | undefined;
-  readonly #question: CheckpointQuestion;
-  readonly #seen = new Set<number>();
-  #found: FoundCheckpoint | undefined;
-  /** Why the checkpoints seen so far are not believed. */
-  #lacks: NoteVerdict['lacks'];
-  #isUncovered = false;
-
-  constructor(question: CheckpointQuestion) {
-    this.#question = question;
-  }
-
-  /** Whether what stands at or before a TAIL of so many records cannot be a larger checkpoint. */
-  isSettled(records: number): boolean {
-    return this.#found !== undefined && records <= this.#found.note.size;
-  }
-
-  isNew(offset: number): boolean {
-    if (offset === 0 || this.#seen.has(offset)) return false;
-    this.#seen.add(offset);
-    return true;
-  }
-
-  admit({ note, payload }: { readonly note: Note; readonly payload: Uint8Array }, tail: Tail): void {
-    const { fileId, uid, judge } = this.#question;
-    const verdict = judge(note);
-    if (verdict.lacks !== undefined) {
-      this.#lacks = verdict.lacks === 'quorum' ? 'quorum' : (this.#lacks ?? verdict.lacks);
-      return;
-    }
-    const { size } = note;
-    assertOfFile(note, { fileId, uid });
-    if (size > tail.records) {
-      throw new H4Error('H4_SIGN_SIZE', `The checkpoint covers ${size} records of the ${tail.records} before it`);
-    }
-    const { index } = this;
-    if (index === undefined || size > index.count) this.#isUncovered = true;
-    else if (size > (this.#found?.note.size ?? 0)) this.#found = { note, payload, verdict, index };
-  }
-
-  result(): FoundCheckpoint {
-    if (this.#found !== undefined) return this.#found;
-    if (this.#isUncovered) throw notIndexed('no index point covers a checkpoint that is trusted');
-    throw notTrusted(this.#lacks);
-  }
-}
 
 const notIndexed = (why: string): H4Error =>
   new H4Error('H4_TAIL_MISSING', `This file cannot be searched with proofs: ${why}; verify reads all of it`);

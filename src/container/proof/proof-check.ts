@@ -5,7 +5,7 @@
  */
 import type { EngineSet } from '../../compression/api/engine-set.js';
 import { concatBytes } from '../../utils/bytes.js';
-import { H4Error } from '../../utils/error.js';
+import { H4Error, isH4Error } from '../../utils/error.js';
 import { type Block, decodeBlock } from '../read/block.js';
 import { BLIND_BYTES, MODE } from '../format/layout.js';
 import { type Limits, createLimits } from '../format/limits.js';
@@ -21,7 +21,7 @@ import {
   parseProof,
 } from './proof-bundle.js';
 import { assertContinues } from './proven-range.js';
-import { assertSeekAnswer } from './proven-seek.js';
+import { type SeekQuestion, assertSeekAnswer } from './proven-seek.js';
 import { verifyRangeProof } from '../tree/range-proof.js';
 import {
   type ProvenCheckpoint,
@@ -93,12 +93,52 @@ export const verifySeekAnswer = (
   if (end?.totals?.some((total) => total.track === track) === false) {
     return { ...summaryOf(checked), track, pts, key: undefined };
   }
+  const key = answerTo({ pts, track, size }, records, (error) => anotherQuestion(error, { pts, track, size }, records));
+  return { ...summaryOf(checked), track, pts, key };
+};
+
+/** The KEY record that `records` show to be the answer; what is thrown where they do not is up to the caller. */
+const answerTo = (
+  question: SeekQuestion,
+  records: readonly ShownRecord[],
+  refused: (error: H4Error) => H4Error,
+): ShownRecord | undefined => {
+  const { pts, track, size } = question;
   const keys = records.filter(({ tokn }) => tokn.track === track && tokn.key);
   const key = keys.filter(({ tokn }) => tokn.pts <= pts).at(-1);
   const next = keys.find(({ tokn }) => tokn.pts > pts);
   const ending = next === undefined ? endingOf(records, track, size) : [];
-  assertSeekAnswer({ pts, track, size }, { key: key?.tokn, next: next?.tokn, ending: ending.map(({ tokn }) => tokn) });
-  return { ...summaryOf(checked), track, pts, key };
+  try {
+    assertSeekAnswer(question, { key: key?.tokn, next: next?.tokn, ending: ending.map(({ tokn }) => tokn) });
+  } catch (error) {
+    throw isH4Error(error) ? refused(error) : error;
+  }
+  return key;
+};
+
+/** What a proof shows is true, and may be the answer to another question: then it says which, `[from, to)`. */
+const anotherQuestion = (
+  why: H4Error,
+  { pts, track, size }: SeekQuestion,
+  records: readonly ShownRecord[],
+): H4Error => {
+  const asked = `asked was time ${pts} of track ${track}`;
+  for (const { tokn } of records.filter((each) => each.tokn.key)) {
+    const question = { pts: tokn.pts, track: tokn.track, size };
+    try {
+      answerTo(question, records, (error) => error);
+    } catch {
+      continue;
+    }
+    const next = records.find((each) => each.tokn.track === tokn.track && each.tokn.key && each.tokn.pts > tokn.pts);
+    const to = next?.tokn.pts;
+    const about = `about time ${tokn.pts} ${to === undefined ? 'and later' : `up to ${to}`} of track ${tokn.track}`;
+    const message = `This proof answers another question: it is ${about}, ${asked}`;
+    const detail = { form: 'proof', track: tokn.track, from_pts: tokn.pts, to_pts: to ?? null, asked_pts: pts };
+    return new H4Error(why.code, message, { detail: { ...detail, asked_track: track } });
+  }
+  const message = `This proof does not answer the question, ${asked}: ${why.message}`;
+  return new H4Error(why.code, message, { detail: { form: 'proof' } });
 };
 
 /**

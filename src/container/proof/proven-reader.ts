@@ -364,7 +364,7 @@ const NO_KEYS: ProvenKeys = { key: undefined, next: undefined, ending: [], recor
 
 const NOWHERE: Landmark = { seq: 0, offset: 0, pos: 0 };
 
-const UNJUDGED: NoteVerdict = { verified: [], cosigners: [], lacks: undefined };
+const UNJUDGED: NoteVerdict = { verified: [], cosigners: [], ignored: [], lacks: undefined };
 
 /** Size of a TOKN without tokens. */
 const SCOPES_TOKN_BYTES = TOKN_HEAD_BYTES;

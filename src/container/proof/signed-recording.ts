@@ -9,7 +9,7 @@ import type { Limits } from '../format/limits.js';
 import { MetaLedger, type RecordingInfo, ZERO_UID, parseMeta } from '../format/meta.js';
 import type { Note } from '../format/note.js';
 import type { Tokn } from '../format/tokn.js';
-import type { Cosigner, NoteVerdict, TrustPolicy } from '../trust/trust.js';
+import { type Cosigner, type NoteVerdict, type TrustPolicy, engineFault } from '../trust/trust.js';
 
 /** What everything is proven under. */
 export interface ProvenCheckpoint {
@@ -43,12 +43,8 @@ export const recordingOf = (tokn: Tokn, payload: Uint8Array | undefined, limits:
 
 /** H4_ENGINE_UNTRUSTED unless the policy allows the engine that the recording names. */
 export const assertEngine = ({ compression }: RecordingInfo, allowed: TrustPolicy['engines']): void => {
-  const { engine_id, fingerprint } = compression;
-  if (allowed?.some((each) => each.engineId === engine_id && each.fingerprint === fingerprint) !== false) return;
-  throw new H4Error(
-    'H4_ENGINE_UNTRUSTED',
-    `The recording names the engine ${engine_id} with fingerprint ${fingerprint}, which the policy does not list`,
-  );
+  const fault = engineFault(compression, allowed);
+  if (fault !== undefined) throw new H4Error('H4_ENGINE_UNTRUSTED', fault);
 };
 
 /** H4_SIGN_ORIGIN unless this is the recording that is meant, where one is. */

@@ -14,7 +14,7 @@ import { type ToknHead, parseToknHead } from '../format/tokn.js';
 
 const WINDOW_BYTES = 64 * 1024;
 /** SIGN chunks that an index remembers: the newest need not be one that anybody believes. */
-const MAX_SIGNS = 16;
+export const MAX_LATEST_SIGNS = 1024;
 
 /** Positioned reads of a few bytes at rising positions, served from one window. */
 class HeaderReader {
@@ -85,8 +85,9 @@ async function* walkRecords(
 
 export class WalkedIndex implements RecordIndex {
   latestMeta = 0;
-  /** Where the latest SIGN chunks before the close stand, the newest last. */
-  readonly latestSigns: number[] = [];
+  /** How many SIGN chunks stand before the close. */
+  signCount = 0;
+  readonly #latestSigns: number[] = [];
   readonly #offsets = new NumberList();
   readonly #ends = new NumberList();
   readonly #keySeqs = new NumberList();
@@ -95,8 +96,10 @@ export class WalkedIndex implements RecordIndex {
   static async open(source: ByteSource, seekTrack: number, limits: Limits, signal?: AbortSignal): Promise<WalkedIndex> {
     const index = new WalkedIndex();
     const onSign = (offset: number): void => {
-      index.latestSigns.push(offset);
-      if (index.latestSigns.length > MAX_SIGNS) index.latestSigns.shift();
+      index.signCount++;
+      // Forgotten by the thousand: one at a time would move all of them at every signature.
+      if (index.#latestSigns.length === 2 * MAX_LATEST_SIGNS) index.#latestSigns.splice(0, MAX_LATEST_SIGNS);
+      index.#latestSigns.push(offset);
     };
     for await (const record of walkRecords(source, onSign, signal)) {
       if (index.count >= limits.maxRecords) {
@@ -119,6 +122,11 @@ export class WalkedIndex implements RecordIndex {
 
   get count(): number {
     return this.#offsets.length;
+  }
+
+  /** Where the latest SIGN chunks before the close stand, the newest last. */
+  get latestSigns(): readonly number[] {
+    return this.#latestSigns.slice(-MAX_LATEST_SIGNS);
   }
 
   place(seq: number): Promise<RecordPlace> {

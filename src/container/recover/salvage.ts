@@ -64,7 +64,7 @@ export const salvageRecording = async (
   }
   const { records, bytes } = await writer.finish();
   await sink.commit();
-  return { size, records, runs, isSigned: checkpoint.note !== undefined, bytes };
+  return { size, records, runs, isSigned: checkpoint.notes !== undefined, bytes };
 };
 
 const openDamaged = async (source: ByteSource, { limits, signal }: SalvageOptions): Promise<H4MKReader> => {
@@ -81,7 +81,7 @@ const openDamaged = async (source: ByteSource, { limits, signal }: SalvageOption
 interface SliceCheckpoint {
   readonly size: number;
   readonly root: Uint8Array;
-  readonly note?: Uint8Array;
+  readonly notes?: readonly Uint8Array[];
 }
 
 /** What the records are proven under: the last checkpoint if it covers everything, else what TAIL says. */
@@ -99,7 +99,7 @@ const checkpointOf = async (
       return undefined;
     });
     if (sign !== undefined && sign.note.size === tail.records) {
-      return { size: tail.records, root: sign.note.root, note: sign.payload };
+      return { size: tail.records, root: sign.note.root, notes: [sign.payload] };
     }
   }
   return { size: tail.records, root: tail.root };

@@ -77,7 +77,7 @@ export const createEpochSecret = (ikm: Uint8Array, salt: Uint8Array): EpochSecre
       const keys = sealKeys(fileId, seq);
       const bound = concatBytes(fileId, header);
       const nonce = hmacSha256(keys.subarray(HASH_BYTES), u64(bound.length), bound, bytes).slice(0, AEAD_NONCE_BYTES);
-      return concatBytes(nonce, aes256GcmSeal(keys.subarray(0, HASH_BYTES), nonce, bound, bytes));
+      return aes256GcmSeal(keys.subarray(0, HASH_BYTES), nonce, bound, bytes, nonce);
     },
     open: (fileId, seq, header, payload) => {
       if (payload.length < ENCRYPTED_OVERHEAD_BYTES) return undefined;

@@ -8,18 +8,13 @@ import type { NoteSigner } from '../../utils/note-signer.js';
 import { type SigningKey, cosign } from '../../utils/signing-key.js';
 import { isKeyName } from '../../utils/verification-key.js';
 import { HistoryGuard, type SignedState, type SigningHistory, createMemoryHistory } from './history-guard.js';
-import { checkpointText, encodeNote, parseNote } from '../format/note.js';
-import type { Checkpoint, SignCheckpoint } from '../write/record-writer.js';
+import { type NoteSignature, checkpointText, encodeNote, parseNote } from '../format/note.js';
+import type { SignCheckpoint } from '../write/record-writer.js';
 
 export interface CheckpointSignerOptions {
   readonly signer: NoteSigner;
   /** Default: one in memory, which knows of no other recording. */
   readonly history?: SigningHistory;
-  /**
-   * Whether nobody gets to see any of the output unless all of it was written. Then checkpoints smaller than the one signed before
-   * may be signed on the way to it: the same input gives the same bytes again. Default false.
-   */
-  readonly isPublishedWhole?: boolean;
 }
 
 /** H4_SIGNING_KEY for a key that signs something else than checkpoints. */
@@ -30,15 +25,13 @@ export const createCheckpointSigner = (options: CheckpointSignerOptions): Checkp
 export class CheckpointSigner {
   readonly #signer: NoteSigner;
   readonly #history: SigningHistory;
-  readonly #isPublishedWhole: boolean;
   #recording: { readonly fileId: Uint8Array; readonly origin: string; readonly guard: HistoryGuard } | undefined;
   #count = 0;
 
-  constructor({ signer, history = createMemoryHistory(), isPublishedWhole = false }: CheckpointSignerOptions) {
+  constructor({ signer, history = createMemoryHistory() }: CheckpointSignerOptions) {
     assertSignsCheckpoints(signer);
     this.#signer = signer;
     this.#history = history;
-    this.#isPublishedWhole = isPublishedWhole;
   }
 
   get name(): string {
@@ -71,20 +64,15 @@ export class CheckpointSigner {
   }
 
   /** The payload of a SIGN for this checkpoint. Refuses with H4_EQUIVOCATION, or as history and signer do. */
-  readonly sign: SignCheckpoint = (checkpoint) => this.#sign(checkpoint, { isLast: false });
-
-  /** The same for the last checkpoint of the recording, before it is published: it must not be behind what was signed before. */
-  readonly signLast: SignCheckpoint = (checkpoint) => this.#sign(checkpoint, { isLast: true });
-
-  async #sign({ size, root, fileId }: Checkpoint, options: { readonly isLast: boolean }): Promise<Uint8Array> {
+  readonly sign: SignCheckpoint = async ({ size, root, fileId }) => {
     const { guard, origin } = this.#of(fileId);
-    await guard.claim({ size, root }, options);
+    await guard.claim({ size, root });
     const { name, keyId } = this.#signer;
     const text = checkpointText(origin, size, root);
     const note = encodeNote(text, [{ name, keyId, signature: await this.#signer.sign(text) }]);
     this.#count++;
     return note;
-  }
+  };
 
   #of(fileId: Uint8Array): { readonly origin: string; readonly guard: HistoryGuard } {
     if (this.#recording !== undefined && !equalBytes(this.#recording.fileId, fileId)) {
@@ -93,8 +81,7 @@ export class CheckpointSigner {
     if (this.#recording === undefined) {
       const { name: signer } = this.#signer;
       const origin = `${signer}/${toHex(fileId)}`;
-      const [history, isPublishedWhole] = [this.#history, this.#isPublishedWhole];
-      const guard = new HistoryGuard({ history, origin, signer, isPublishedWhole });
+      const guard = new HistoryGuard({ history: this.#history, origin, signer });
       this.#recording = { fileId: fileId.slice(), origin, guard };
     }
     return this.#recording;
@@ -123,7 +110,26 @@ const assertSignsCheckpoints = (signer: NoteSigner): void => {
  */
 export const addCosignature = (payload: Uint8Array, witness: SigningKey, time: number): Uint8Array => {
   const { text, signatures } = parseNote(payload);
-  const { name, keyId } = witness;
+  return withLine(text, signatures, witness, cosign(witness, time, text));
+};
+
+/**
+ * The note in `payload` with the signature of a further key over the same text, for policies that want several: the payload of a
+ * later SIGN. H4_SIGNING_KEY for a key that signs something else. Whether the key may sign it is for the caller to know: see
+ * `HistoryGuard`.
+ */
+export const addCountersignature = async (payload: Uint8Array, signer: NoteSigner): Promise<Uint8Array> => {
+  assertSignsCheckpoints(signer);
+  const { text, signatures } = parseNote(payload);
+  return withLine(text, signatures, signer, await signer.sign(text));
+};
+
+const withLine = (
+  text: Uint8Array,
+  signatures: readonly NoteSignature[],
+  { name, keyId }: Pick<NoteSigner, 'name' | 'keyId'>,
+  signature: Uint8Array,
+): Uint8Array => {
   const others = signatures.filter((line) => line.name !== name || line.keyId !== keyId);
-  return encodeNote(text, [...others, { name, keyId, signature: cosign(witness, time, text) }]);
+  return encodeNote(text, [...others, { name, keyId, signature }]);
 };

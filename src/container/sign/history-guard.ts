@@ -19,6 +19,8 @@ export interface SignedState {
 export interface SigningHistory {
   /** The largest checkpoint of this origin that was ever signed. */
   latest(origin: string): Promise<SignedState | undefined>;
+  /** The checkpoint of exactly this size, if it was signed. Asked for ascending sizes. */
+  at(origin: string, size: number): Promise<SignedState | undefined>;
   /**
    * Keeps `next`, which is at least as large, as the latest, unless `before` is the latest no more: then false, and nothing has
    * changed. Once this resolves, it survives the end of this process and a loss of power.
@@ -28,12 +30,17 @@ export interface SigningHistory {
 
 /** A history that ends with the process: for keys that sign one recording only, and for tests. */
 export const createMemoryHistory = (): SigningHistory => {
-  const states = new Map<string, SignedState>();
+  const states = new Map<string, SignedState[]>();
+  const signedOf = (origin: string): readonly SignedState[] => states.get(origin) ?? [];
   return {
-    latest: (origin) => Promise.resolve(states.get(origin)),
+    latest: (origin) => Promise.resolve(signedOf(origin).at(-1)),
+    at: (origin, size) => Promise.resolve(signedOf(origin).find((state) => state.size === size)),
     remember: (origin, next, before) => {
-      const isLatest = states.get(origin)?.size === before?.size;
-      if (isLatest) states.set(origin, { size: next.size, root: next.root.slice() });
+      const signed = signedOf(origin);
+      const isLatest = signed.at(-1)?.size === before?.size;
+      const state = { size: next.size, root: next.root.slice() };
+      if (signed.length === 0) states.set(origin, [state]);
+      else if (isLatest && next.size !== before?.size) states.get(origin)?.push(state);
       return Promise.resolve(isLatest);
     },
   };
@@ -45,8 +52,6 @@ export interface HistoryGuardOptions {
   readonly origin: string;
   /** Who signs, for messages. */
   readonly signer: string;
-  /** See `CheckpointSignerOptions`. */
-  readonly isPublishedWhole: boolean;
 }
 
 /** Watches over what one key signs of one recording. */
@@ -54,18 +59,16 @@ export class HistoryGuard {
   readonly #history: SigningHistory;
   readonly #origin: string;
   readonly #signer: string;
-  readonly #isPublishedWhole: boolean;
   #hasBegun = false;
   #latest: SignedState | undefined;
   /** What this recording is known to have been: at the size that `latest` asks for, and where it was signed last. */
   #met: SignedState | undefined;
   #signed: SignedState | undefined;
 
-  constructor({ history, origin, signer, isPublishedWhole }: HistoryGuardOptions) {
+  constructor({ history, origin, signer }: HistoryGuardOptions) {
     this.#history = history;
     this.#origin = origin;
     this.#signer = signer;
-    this.#isPublishedWhole = isPublishedWhole;
   }
 
   /** What had been signed of this recording when the history was last asked. */
@@ -91,37 +94,37 @@ export class HistoryGuard {
   }
 
   /** Resolves when it is certain that no other history was signed, and that none will be: then `next` may be. */
-  async claim(next: SignedState, { isLast }: { readonly isLast: boolean }): Promise<void> {
+  async claim(next: SignedState): Promise<void> {
     if (!this.#hasBegun) await this.begin();
-    if (this.#isPublishedWhole && !isLast) {
-      // Nobody sees it before it is whole, so that what counts is decided, and remembered, at its end.
-      this.#assertConsistent(next, this.#latest, isLast);
-    } else {
-      await this.#keep(next, isLast);
-    }
-    this.#signed = { size: next.size, root: next.root.slice() };
-  }
-
-  async #keep(next: SignedState, isLast: boolean): Promise<void> {
     for (;;) {
       const latest = this.#latest;
-      this.#assertConsistent(next, latest, isLast);
-      const largest = latest !== undefined && latest.size > next.size ? latest : next;
-      if (await this.#history.remember(this.#origin, largest, latest)) {
-        this.#latest = largest;
-        return;
+      if (latest !== undefined && next.size < latest.size) {
+        await this.#assertSigned(next, latest);
+        break;
+      }
+      this.#assertConsistent(next, latest);
+      if (await this.#history.remember(this.#origin, next, latest)) {
+        this.#latest = next;
+        break;
       }
       // Somebody else has signed meanwhile: what they have signed is what counts.
       await this.begin();
     }
+    this.#signed = { size: next.size, root: next.root.slice() };
   }
 
-  #assertConsistent(next: SignedState, latest: SignedState | undefined, isLast: boolean): void {
+  /**
+   * Less than was signed before may be signed only if it was signed before just so: the same input gives the same recording
+   * again, and the same signatures on the way to its end.
+   */
+  async #assertSigned(next: SignedState, latest: SignedState): Promise<void> {
+    const before = await this.#history.at(this.#origin, next.size);
+    if (before === undefined) throw this.#behind(latest, next.size);
+    if (!equalBytes(before.root, next.root)) throw this.#otherHistory(before);
+  }
+
+  #assertConsistent(next: SignedState, latest: SignedState | undefined): void {
     if (latest === undefined) return;
-    if (next.size < latest.size) {
-      if (this.#isPublishedWhole && !isLast) return;
-      throw this.#behind(latest, next.size);
-    }
     const known = [next, this.#met, this.#signed].find((each) => each?.size === latest.size);
     if (known === undefined) throw this.#unknownHistory(latest);
     if (!equalBytes(known.root, latest.root)) throw this.#otherHistory(latest);
@@ -142,8 +145,8 @@ export class HistoryGuard {
   #behind({ size }: SignedState, records: number): H4Error {
     return this.#refusal(
       size,
-      `this one has ${records}, of which nobody can tell yet that it goes on as that one did. If it is the same again, write it ` +
-        'to a file, which appears only when it is whole; if not, give it another uid',
+      `this one has ${records}, at which that one was not signed, so that nobody can tell whether it goes on as that one did; ` +
+        'sign it after as many records as before, or give it another uid',
     );
   }
 

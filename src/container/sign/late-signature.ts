@@ -6,6 +6,7 @@ import { encodeChunk } from '../format/chunk.js';
 import type { ByteSink, ByteSource } from '../io/io.js';
 import { TAIL_STATE } from '../format/layout.js';
 import type { Limits } from '../format/limits.js';
+import type { Note } from '../format/note.js';
 import type { Resumption } from '../recover/recover.js';
 import { RecordWriter } from '../write/record-writer.js';
 import { type StoredSign, readSign } from '../read/sign-reader.js';
@@ -40,28 +41,33 @@ export const appendSignature = async (
 };
 
 /**
- * The notes of the largest checkpoint of a recording that has been checked, the newest first: those that TAILs name. At most `limits`
- * allows for one file.
+ * The notes of the largest checkpoint of a recording that has been checked, the newest first: those that TAILs name, and that are
+ * `accepted`. At most `limits` allows for one file.
  */
 export const newestNotes = async (
   source: ByteSource,
   { state }: Pick<Resumption, 'state'>,
   limits: Limits,
-  signal?: AbortSignal,
+  options: { readonly accepted?: (note: Note) => boolean; readonly signal?: AbortSignal } = {},
 ): Promise<StoredSign[]> => {
-  const notes = new Map<number, StoredSign>();
+  const { accepted = () => true, signal } = options;
+  const notes: StoredSign[] = [];
+  const seen = new Set<number>([0]);
   let newest = 0;
-  for (let [sign, tail] = [state.sign, state.tail]; notes.size < limits.maxNotes;) {
-    if (sign > 0 && !notes.has(sign)) {
+  for (let [sign, tail] = [state.sign, state.tail]; seen.size <= limits.maxNotes;) {
+    if (!seen.has(sign)) {
+      seen.add(sign);
       const stored = await readSign(source, sign, limits, signal);
-      newest = Math.max(newest, stored.note.size);
-      if (stored.note.size < newest) break;
-      notes.set(sign, stored);
+      if (accepted(stored.note)) {
+        newest = Math.max(newest, stored.note.size);
+        if (stored.note.size < newest) break;
+        notes.push(stored);
+      }
     }
     const named = await tailAt(source, tail, signal);
     // Each names an earlier one: there is an end to it.
     if (named === undefined || named.prev >= tail) break;
     [sign, tail] = [named.sign, named.prev];
   }
-  return [...notes.values()].filter(({ note }) => note.size === newest);
+  return notes.filter(({ note }) => note.size === newest);
 };

@@ -44,12 +44,6 @@ export class SigningCadence {
     return this.#signer.sign(checkpoint);
   };
 
-  /** For the close. */
-  readonly signLast: SignCheckpoint = async (checkpoint) => {
-    await this.#sync?.();
-    return this.#signer.signLast(checkpoint);
-  };
-
   /**
    * Call it after each record; writes a SIGN if one is due. The end record is signed by the close. Gives no promise where there is
    * nothing to wait for, which is after nearly every record.

@@ -6,15 +6,16 @@
 import { concatBytes, equalBytes, toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
 
+import { type Attachment, attachmentsBehindClose, carriedWith } from './attachments.js';
 import { leafHash } from '../tree/merkle.js';
+import type { Note } from '../format/note.js';
 import { ProvenTree } from '../proof/proven-tree.js';
+import { SignSearch } from '../proof/sign-search.js';
 import type { H4MKReader } from '../read/reader.js';
 import { RunReader } from '../read/run-reader.js';
-import { type StoredSign, readSign } from '../read/sign-reader.js';
-import { tailBefore } from '../read/tail-chain.js';
 import { TileIndex } from '../read/tile-index.js';
 import { LeafHashes, type TreeHashes, rootOver } from '../tree/tree-hashes.js';
-import { type NoteVerdict, type TrustPolicy, judgeNote, notTrusted } from '../trust/trust.js';
+import { type NoteVerdict, type TrustPolicy, judgeNote } from '../trust/trust.js';
 import { WalkedIndex } from '../read/walked-index.js';
 
 export interface CheckpointOptions {
@@ -31,27 +32,33 @@ export interface ClipCheckpoint {
   readonly root: Uint8Array;
   /** Every hash of it has been led back to the root. */
   readonly tree: TreeHashes;
-  /** The payload of the SIGN, and its origin; undefined where nobody signed. */
-  readonly note: Uint8Array | undefined;
+  /**
+   * The payloads of SIGN over that tree: first the one that was chosen, then those of others, whom a clip must not lose because
+   * somebody came after them. None where nobody signed.
+   */
+  readonly notes: readonly Uint8Array[];
+  /** Of the first of them. */
   readonly origin: string | undefined;
+  /** Statements, and time stamps of the notes. */
+  readonly attachments: readonly Attachment[];
   /** Who has signed, as far as the policy knows them; undefined without a policy. */
   readonly verdict: NoteVerdict | undefined;
 }
 
-/** SIGN chunks that are looked at, from the newest on. */
-const MAX_SIGNS = 16;
+/** SIGN chunks that a slice carries. */
+export const MAX_CARRIED_NOTES = 100;
 
 /** Refuses with H4_SIGN_MISSING, H4_SIGN_UNTRUSTED or H4_SIGN_QUORUM what the policy does not accept. */
 export const findCheckpoint = async (reader: H4MKReader, options: CheckpointOptions): Promise<ClipCheckpoint> => {
   const { signal, trust } = options;
-  const chosen = await newestSign(reader, options);
-  if (chosen === undefined && trust !== undefined) {
-    throw new H4Error('H4_SIGN_MISSING', 'The recording has no signature, and one is asked for');
-  }
-  const size = chosen?.sign.note.size ?? reader.recordCount;
-  const { tree, root } = await treeOf(reader, size, chosen?.sign.note.root, signal);
-  const { note, payload } = chosen?.sign ?? {};
-  return { size, root, tree, note: payload, origin: note?.origin.line, verdict: chosen?.verdict };
+  const search = await searched(reader, options);
+  const chosen = search.newest;
+  if (chosen === undefined && trust !== undefined) throw search.refusal();
+  const size = chosen?.note.size ?? reader.recordCount;
+  const { tree, root } = await treeOf(reader, size, chosen?.note.root, signal);
+  const notes = await search.overSameTree(MAX_CARRIED_NOTES);
+  const attachments = carriedWith(notes, await attachmentsBehindClose(reader, signal), reader.basis.limits);
+  return { size, root, tree, notes, attachments, origin: chosen?.note.origin.line, verdict: chosen?.verdict };
 };
 
 /** The tree of the first `size` records, which has the root that is signed, or else the one that follows from the file itself. */
@@ -74,34 +81,35 @@ const treeOf = async (
   throw new H4Error('H4_SIGN_ROOT', `The newest checkpoint, of ${size} records, does not have the root of their tree`);
 };
 
-interface JudgedSign {
-  readonly sign: StoredSign;
-  readonly verdict: NoteVerdict | undefined;
-}
-
-const newestSign = async (reader: H4MKReader, options: CheckpointOptions): Promise<JudgedSign | undefined> => {
-  const { signal } = options;
-  const { source, limits } = reader.basis;
-  let newest: JudgedSign | undefined;
-  let refusal: H4Error | undefined;
-  for await (const offset of signOffsets(reader, signal)) {
-    const sign = await readSign(source, offset, limits, signal);
-    assertOf(reader, sign);
-    const verdict = options.trust === undefined ? undefined : judgeNote(sign.note, options.trust, options.now);
-    if (verdict?.lacks !== undefined) {
-      // It may be that of somebody else, and ours stand before it.
-      refusal ??= notTrusted(verdict.lacks);
-      continue;
-    }
-    if (newest === undefined || sign.note.size > newest.sign.note.size) newest = { sign, verdict };
-    // Only a late signature can be of fewer records than one before it, and only a closed recording has late ones.
-    if (sign.note.size === reader.recordCount || !reader.isClosed) break;
+/** Looks at SIGN chunks along the TAILs, or as the walk over a file without one has met them. */
+const searched = async (
+  reader: H4MKReader,
+  { trust, now, signal }: CheckpointOptions,
+): Promise<SignSearch<NoteVerdict | undefined>> => {
+  const { source, limits, index } = reader.basis;
+  const search = new SignSearch(source, {
+    judge: (note) => (trust === undefined ? undefined : judgeNote(note, trust, now)),
+    assertFits: (note) => assertOf(reader, note),
+    limits,
+    signal,
+  });
+  for await (const tail of search.tails(reader.tail)) {
+    // What stands before fewer records is over a smaller tree; of the same tree every signature is wanted.
+    if (search.isSettled(tail.records + 1)) break;
+    await search.look(tail.sign, tail.records);
   }
-  if (newest === undefined && refusal !== undefined) throw refusal;
-  return newest;
+  if (!(index instanceof WalkedIndex)) return search;
+  const { latestSigns } = index;
+  for (const offset of [...latestSigns].reverse()) {
+    const note = await search.look(offset, reader.recordCount);
+    // Only one that comes late is of fewer records than one before it.
+    if (note !== undefined && search.isSettled(note.size + 1)) return search;
+  }
+  if (latestSigns.length < index.signCount) search.isCutShort = true;
+  return search;
 };
 
-const assertOf = (reader: H4MKReader, { note: { origin, size } }: StoredSign): void => {
+const assertOf = (reader: H4MKReader, { origin, size }: Note): void => {
   if (origin.fileIdHex !== toHex(reader.fileId)) {
     throw new H4Error('H4_SIGN_ORIGIN', `The newest checkpoint is of the file ${origin.fileIdHex}, not of this one`);
   }
@@ -110,19 +118,6 @@ const assertOf = (reader: H4MKReader, { note: { origin, size } }: StoredSign): v
     throw new H4Error('H4_SIGN_SIZE', message);
   }
 };
-
-/** Where SIGN chunks stand, from the newest on: along the TAILs, or as the walk over a file without one has met them. */
-async function* signOffsets(reader: H4MKReader, signal: AbortSignal | undefined): AsyncGenerator<number, void> {
-  const { source, index } = reader.basis;
-  const seen = new Set<number>([0]);
-  for (let tail = reader.tail, i = 0; tail !== undefined && i < MAX_SIGNS; i++) {
-    if (!seen.has(tail.sign)) yield tail.sign;
-    seen.add(tail.sign);
-    tail = await tailBefore(source, tail, signal);
-  }
-  if (!(index instanceof WalkedIndex)) return;
-  for (const offset of [...index.latestSigns].reverse()) if (!seen.has(offset)) yield offset;
-}
 
 /** The leaves of a recording without tiles, from its records. */
 const leavesOf = async (reader: H4MKReader, size: number, signal?: AbortSignal): Promise<LeafHashes> => {

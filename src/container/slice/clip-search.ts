@@ -1,13 +1,15 @@
 /**
  * Which records of a recording show what happened between two times, from keyframe to keyframe (spec/h4mk.md sections 4, 9.4
  * and 11). Times, places and keymaps in an index are hints. They can make a clip longer than it has to be, not shorter: where
- * it begins and ends is decided by records that have been led back to the root.
+ * it begins and ends is decided by records that have been led back to the root, and that those of the seek track are neighbours
+ * by the rule of trustless seek.
  */
 import { equalBytes } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
 import type { ClipCheckpoint } from './clip-checkpoint.js';
 import { leafHash } from '../tree/merkle.js';
 import type { H4MKReader } from '../read/reader.js';
+import { assertSeekAnswer } from '../proof/proven-seek.js';
 import { type RecordRun, RunReader } from '../read/run-reader.js';
 import { type Tokn, tokensOf } from '../format/tokn.js';
 import { keyOf } from '../read/track-search.js';
@@ -38,6 +40,8 @@ export interface FoundSpan {
  * found: looking for it could mean to read the recording to its end.
  */
 const MAX_SKEW_RECORDS = 256;
+/** How many records of other tracks may stand at the end of a recording. */
+const MAX_ENDING_RECORDS = 65_536;
 /** Gaps up to this are closed: a proof of its own costs as much, and what is one run shows that nothing was left out. */
 export const MAX_GAP_RECORDS = 16;
 
@@ -131,16 +135,35 @@ export class SpanSearch {
   async #ofSeekTrack({ from, to }: PtsSpan): Promise<Outlook & { readonly near: RecordRun }> {
     const last = await this.#keyAt(to - 1);
     const next = await this.#keyFrom(last === undefined ? 0 : last.seq + 1, to);
-    const [hasEnd, end] = [next !== undefined, next?.seq ?? this.#proven.size];
+    // An index that hides key records would end the clip too late or, where it hides them all, find nothing.
+    const { size } = this.#proven;
+    const { seekTrack: track } = this.#reader.info;
+    const ending = next === undefined ? await this.#endingOf(track) : [];
+    assertSeekAnswer({ pts: to - 1, track, size }, { key: last, next, ending });
+    const [hasEnd, end] = [next !== undefined, next?.seq ?? size];
     if (last === undefined) {
       return { hasStart: false, hasEnd, part: undefined, near: { first: Math.max(0, end - 1), end } };
     }
     let first = last.pts <= from ? last : ((await this.#keyAt(from)) ?? (await this.#keyFrom(0, from)) ?? last);
     // `back` is signed: an index that hides key records cannot make the clip begin too late.
     while (first.pts > from && first.back > 0) first = await this.#before(first);
-    const { track, seq } = first;
-    const part = { track, first: seq, end, startPts: spanOfTokn(first).from, lastKey: last.seq };
+    const part = { track, first: first.seq, end, startPts: spanOfTokn(first).from, lastKey: last.seq };
     return { hasStart: first.pts <= from, hasEnd, part, near: part };
+  }
+
+  /** The last record of a track and all that follow it; all there are where the track has none. */
+  async #endingOf(track: number): Promise<Tokn[]> {
+    const ending: Tokn[] = [];
+    for (let seq = this.#proven.size - 1; seq >= 0; seq--) {
+      if (ending.length === MAX_ENDING_RECORDS) {
+        const message = `Among the last ${ending.length} records none is of track ${track}: looking further would take too long`;
+        throw new H4Error('H4_LIMIT_RECORDS', message);
+      }
+      const tokn = await this.#read(seq);
+      ending.push(tokn);
+      if (tokn.track === track) break;
+    }
+    return ending.reverse();
   }
 
   /** The last key record of the seek track at or before `pts` that is proven. */

@@ -4,6 +4,7 @@
  */
 import { fromHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
+import { carriedWith } from './attachments.js';
 import { type CheckpointOptions, type ClipCheckpoint } from './clip-checkpoint.js';
 import { type FoundSpan, MAX_GAP_RECORDS, type MissingSpan, type PtsSpan, mergedRuns } from './clip-search.js';
 import { parseNote } from '../format/note.js';
@@ -16,19 +17,23 @@ export const checkpointOfSlice = async (
   slice: SliceReader,
   { trust, now, signal }: CheckpointOptions,
 ): Promise<ClipCheckpoint> => {
-  const { tree, notes } = await slice.proofs(signal);
+  const { tree, notes, attachments: all } = await slice.proofs(signal);
+  const attachments = carriedWith(notes, all, slice.basis.limits);
   const root = fromHex(slice.report.root ?? '');
   const size = slice.treeSize;
   let refusal: H4Error | undefined;
   for (const payload of notes) {
     const note = parseNote(payload, slice.basis.limits);
     const verdict: NoteVerdict | undefined = trust === undefined ? undefined : judgeNote(note, trust, now);
-    if (verdict?.lacks === undefined) return { size, root, tree, note: payload, origin: note.origin.line, verdict };
+    if (verdict?.lacks === undefined) {
+      const others = notes.filter((other) => other !== payload);
+      return { size, root, tree, notes: [payload, ...others], attachments, origin: note.origin.line, verdict };
+    }
     refusal ??= notTrusted(verdict.lacks);
   }
   if (refusal !== undefined) throw refusal;
   if (trust !== undefined) throw new H4Error('H4_SIGN_MISSING', 'The clip has no signature, and one is asked for');
-  return { size, root, tree, note: undefined, origin: undefined, verdict: undefined };
+  return { size, root, tree, notes: [], attachments, origin: undefined, verdict: undefined };
 };
 
 export class SliceSearch {

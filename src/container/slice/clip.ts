@@ -207,8 +207,7 @@ export const writeClip = async (
 ): Promise<ClipSummary> => {
   const { signal, onProgress } = options;
   const checked = new CheckedSink(sink, input.basis.limits);
-  const { root, proofs, note } = plan;
-  const writer = new SliceWriter(checked, { root, proofs, ...(note === undefined ? {} : { note }) });
+  const writer = new SliceWriter(checked, plan);
   const tally = new Tally(plan.stretches);
   const copying = new RunReader(input.basis);
   const runs = plan.runs[0]?.first === 0 ? plan.runs : [{ first: 0, end: 1 }, ...plan.runs];

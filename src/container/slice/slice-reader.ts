@@ -7,6 +7,7 @@ import { type EngineSet, createEngineSet } from '../../compression/api/engine-se
 import { storedEngine } from '../../compression/api/stored.js';
 import { equalBytes } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
+import type { Attachment } from './attachments.js';
 import { type Block, decodeBlock } from '../read/block.js';
 import { endOf, parseChunkHeader } from '../format/chunk.js';
 import type { Demands } from '../check/demands.js';
@@ -57,6 +58,15 @@ export interface SliceRange {
   /** Up to the first key block at or after `to` instead, as clips end. */
   readonly wholeGroups?: boolean;
 }
+
+/** What proves the records of a slice, and what is said of them. */
+export interface SliceProofs {
+  readonly tree: SliceTree;
+  readonly notes: readonly Uint8Array[];
+  readonly attachments: readonly Attachment[];
+}
+
+const BETWEEN: ReadonlySet<string> = new Set(['PROF', 'SIGN', 'TIME', 'ATTS']);
 
 interface Opened {
   readonly source: ByteSource;
@@ -243,18 +253,20 @@ export class SliceReader {
   }
 
   /** What proves the records: the tree of the recording as far as the slice knows it, and its signatures, the newest last. */
-  async proofs(signal?: AbortSignal): Promise<{ readonly tree: SliceTree; readonly notes: readonly Uint8Array[] }> {
+  async proofs(signal?: AbortSignal): Promise<SliceProofs> {
     const proofs: RangeProof[] = [];
     const notes: Uint8Array[] = [];
+    const attachments: Attachment[] = [];
     for await (const { tag, payload } of this.#betweenRecords(signal)) {
       if (tag === 'PROF') proofs.push(parseProf(payload));
       if (tag === 'SIGN') notes.push(payload);
+      if (tag === 'ATTS' || tag === 'TIME') attachments.push({ tag, payload });
     }
     const tree = new SliceTree(this.treeSize, proofs, (seq) => this.index.leaf(seq));
-    return { tree, notes };
+    return { tree, notes, attachments };
   }
 
-  /** PROF and SIGN, which stand before and after the records. */
+  /** PROF, SIGN, TIME and ATTS, which stand before and after the records. */
   async *#betweenRecords(
     signal?: AbortSignal,
   ): AsyncGenerator<{ readonly tag: string; readonly payload: Uint8Array }, void> {
@@ -264,7 +276,7 @@ export class SliceReader {
       const start = offset + CHUNK_HEADER_BYTES;
       const chunk = parseChunkHeader(await source.read(offset, start, signal), 0, offset);
       if (endOf(chunk) > source.size) throw new H4Error('H4_TRUNCATED', `The clip ends at offset ${offset} by now`);
-      if (chunk.tag === 'PROF' || chunk.tag === 'SIGN') {
+      if (BETWEEN.has(chunk.tag)) {
         yield { tag: chunk.tag, payload: await source.read(start, endOf(chunk), signal) };
       }
       // What follows the last record is looked for behind it.

@@ -6,6 +6,7 @@
 import { concatBytes, equalBytes } from '../../utils/bytes.js';
 import { crc32 } from '../../utils/crc32.js';
 import { H4Error } from '../../utils/error.js';
+import type { Attachment } from './attachments.js';
 import { encodeChunk, writeChunkHeader } from '../format/chunk.js';
 import { encodeHeader } from '../format/header.js';
 import type { ByteSink } from '../io/io.js';
@@ -21,8 +22,10 @@ export interface SlicePlan {
   readonly root: Uint8Array;
   /** One for each run, in ascending order with gaps between them. A run that begins at record 0 includes it. */
   readonly proofs: readonly RangeProof[];
-  /** The payload of the SIGN over that tree; absent for a recording that nobody signed. */
-  readonly note?: Uint8Array;
+  /** The payloads of the SIGN chunks over that tree; none for a recording that nobody signed. */
+  readonly notes?: readonly Uint8Array[];
+  /** Statements, and time stamps of the notes. */
+  readonly attachments?: readonly Attachment[];
 }
 
 /**
@@ -89,9 +92,11 @@ export class SliceWriter {
 
   async #writeProofs(): Promise<void> {
     for (const proof of this.#plan.proofs) await this.#sink.write(encodeChunk('PROF', encodeProf(proof)));
-    if (this.#plan.note === undefined) return;
-    this.#sign = this.#sink.length;
-    await this.#sink.write(encodeChunk('SIGN', this.#plan.note));
+    for (const note of this.#plan.notes ?? []) {
+      this.#sign = this.#sink.length;
+      await this.#sink.write(encodeChunk('SIGN', note));
+    }
+    for (const { tag, payload } of this.#plan.attachments ?? []) await this.#sink.write(encodeChunk(tag, payload));
   }
 
   /** Writes the TAIL. Committing the sink is up to its owner. */

@@ -14,6 +14,8 @@ export interface SeenCheckpoint {
   readonly origin: string;
   readonly size: number;
   readonly root: Uint8Array;
+  /** A smaller checkpoint is no rollback: this one was met a moment ago, beside the one that is checked. */
+  readonly mayBeOlder?: boolean;
 }
 
 /** H4_PARAM for a memory that no check can have left. */
@@ -65,9 +67,9 @@ export class SeenHistory {
     if (newest === undefined) return [];
     const faults: Finding[] = [];
     const { offset } = newest;
-    for (const { origin, size, root } of this.#ofThisFile) {
+    for (const { origin, size, root, mayBeOlder = false } of this.#ofThisFile) {
       const own = newestOf(origin) ?? newest;
-      if (own.size < size) {
+      if (own.size < size && !mayBeOlder) {
         const message = `The newest trusted checkpoint has size ${own.size}, but one of size ${size} was seen before: this is an old copy`;
         faults.push({ code: 'H4_ROLLBACK', offset, message });
       }

@@ -5,6 +5,7 @@
  * `judgeNote` is the one place where a checkpoint becomes trusted. It says who has signed the text of a note; that size, root
  * and file are right is for the caller, who has the tree.
  */
+import type { EngineInfo } from '../../compression/api/engine.js';
 import { toHex } from '../../utils/bytes.js';
 import { H4Error } from '../../utils/error.js';
 import {
@@ -50,13 +51,35 @@ export interface Cosigner {
   readonly time: number;
 }
 
+/** A key of the policy that has signed and does not count, because of the time. */
+export interface IgnoredKey {
+  readonly name: string;
+  readonly why: 'not_yet_valid' | 'expired' | 'revoked';
+  /** From when it counts, until when it did, or when it was revoked. */
+  readonly at: number;
+  /** By when the witnesses that a policy wants had seen the signature; null where they do not say. */
+  readonly seen: number | null;
+}
+
+/** What a policy asks for, how much of it there is, and how much there must be. */
+export interface Shortfall {
+  /** `keys` that have signed and count, among them one with the `name` of the origin; `witnesses` whose time counts. */
+  readonly what: 'keys' | 'name' | 'witnesses';
+  readonly have: number;
+  readonly need: number;
+}
+
 export interface NoteVerdict {
   /** Names of the keys of the policy that have signed and count, none twice. */
   readonly verified: readonly string[];
   /** Witnesses of the policy that have cosigned, whether or not their time counts. */
   readonly cosigners: readonly Cosigner[];
+  /** Keys of the policy that have signed and do not count, and why. */
+  readonly ignored: readonly IgnoredKey[];
   /** What the policy asks for and this note lacks; undefined if it lacks nothing. */
   readonly lacks: 'signature' | 'quorum' | undefined;
+  /** How much of it there is; undefined if it lacks nothing, or nobody was asked. */
+  readonly shortfall?: Shortfall;
 }
 
 /**
@@ -102,17 +125,32 @@ export const judgeNote = (note: Note, policy: TrustPolicy, now: number | undefin
   const witnessed = witnessesOf(note, policy.witnesses ?? []);
   const isFresh = ({ latest }: Witnessed): boolean =>
     maxAgeSeconds === undefined || (now !== undefined && latest >= now - maxAgeSeconds);
-  const hasQuorum = distinct(witnessed.filter(isFresh).map(({ key }) => key)).length >= quorum;
+  const seenBy = distinct(witnessed.filter(isFresh).map(({ key }) => key)).length;
+  const hasQuorum = seenBy >= quorum;
   // Witnesses fix a moment by which the signature existed; without them it may be as late as now.
   const seen = hasQuorum && quorum > 0 ? momentOf(witnessed, quorum) : undefined;
-  const counted = signersOf(note, policy.keys).filter((trusted) => isInForce(trusted, seen, now));
-  const names = [...new Set(counted.map(({ key }) => key.name))];
-  const signers = distinct(counted.map(({ key }) => key)).length;
-  const isSigned = signers >= Math.max(1, threshold) && names.includes(note.origin.name);
+  const signed = signersOf(note, policy.keys).map((trusted) => ({
+    trusted,
+    ignored: reasonAgainst(trusted, seen, now),
+  }));
+  const counted = signed.flatMap(({ trusted, ignored }) => (ignored === undefined ? [trusted.key] : []));
+  const names = [...new Set(counted.map(({ name }) => name))];
+  const need = Math.max(1, threshold);
+  const have = distinct(counted).length;
+  const shortfall: Shortfall | undefined =
+    have < need
+      ? { what: 'keys', have, need }
+      : !names.includes(note.origin.name)
+        ? { what: 'name', have: 0, need: 1 }
+        : hasQuorum
+          ? undefined
+          : { what: 'witnesses', have: seenBy, need: quorum };
   return {
     verified: names,
     cosigners: witnessed.map(({ key, latest }) => ({ name: key.name, time: latest })),
-    lacks: !isSigned ? 'signature' : hasQuorum ? undefined : 'quorum',
+    ignored: signed.flatMap(({ ignored }) => ignored ?? []),
+    lacks: shortfall === undefined ? undefined : shortfall.what === 'witnesses' ? 'quorum' : 'signature',
+    ...(shortfall === undefined ? {} : { shortfall }),
   };
 };
 
@@ -182,17 +220,31 @@ const momentOf = (witnessed: readonly Witnessed[], quorum: number): number | und
   return [...first.values()].sort((a, b) => a - b)[quorum - 1];
 };
 
-const isInForce = (
-  { notBefore, notAfter, revokedAt }: TrustedKey,
+/** Why what the key has signed does not count; undefined if it does. */
+const reasonAgainst = (
+  { key: { name }, notBefore, notAfter, revokedAt }: TrustedKey,
   seen: number | undefined,
   now: number | undefined,
-): boolean => {
+): IgnoredKey | undefined => {
   const moment = seen ?? now;
-  if (notBefore !== undefined && (moment === undefined || moment < notBefore)) return false;
-  if (notAfter !== undefined && (moment === undefined || moment > notAfter)) return false;
+  const because = (why: IgnoredKey['why'], at: number): IgnoredKey => ({ name, why, at, seen: seen ?? null });
+  if (notBefore !== undefined && (moment === undefined || moment < notBefore)) {
+    return because('not_yet_valid', notBefore);
+  }
+  if (notAfter !== undefined && (moment === undefined || moment > notAfter)) return because('expired', notAfter);
   // A thief can sign at any time and name any time: only witnesses can tell that it was before.
-  return revokedAt === undefined || (seen !== undefined && seen < revokedAt);
+  const isBefore = revokedAt === undefined || (seen !== undefined && seen < revokedAt);
+  return isBefore ? undefined : because('revoked', revokedAt);
 };
+
+/** Why a recording made by this engine is not accepted; undefined if it is. */
+export const engineFault = (
+  { engine_id, fingerprint }: Pick<EngineInfo, 'engine_id' | 'fingerprint'>,
+  engines: TrustPolicy['engines'],
+): string | undefined =>
+  engines?.some((each) => each.engineId === engine_id && each.fingerprint === fingerprint) === false
+    ? `The recording names the engine ${engine_id} with fingerprint ${fingerprint}, and the policy does not list it`
+    : undefined;
 
 /** The refusal of checkpoints of which the best one lacks this; undefined where there is none. */
 export const notTrusted = (lacks: NoteVerdict['lacks']): H4Error => {

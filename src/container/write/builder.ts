@@ -323,7 +323,7 @@ export class H4MKBuilder {
     return this.#exclusively(() => this.#close(options));
   }
 
-  async #close({ source, clock, sign = this.#signing?.signLast }: ClosingOptions): Promise<RecordingSummary> {
+  async #close({ source, clock, sign = this.#signing?.sign }: ClosingOptions): Promise<RecordingSummary> {
     this.#assertSignable(sign);
     const h4mk = {
       end: true,

@@ -39,8 +39,14 @@ export interface Platform {
   p256Verify(spki: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
   /** AES-256-CTR: `bytes` under the keystream that begins with the 16-byte block `counter`, which counts in all 128 bits. */
   aes256Ctr(key: Uint8Array, counter: Uint8Array, bytes: Uint8Array): Uint8Array;
-  /** AES-256-GCM with a nonce of 12 bytes: ciphertext, then the tag of 16 bytes. */
-  aes256GcmSeal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, plain: Uint8Array): Uint8Array;
+  /** AES-256-GCM with a nonce of 12 bytes: `before`, which spares a copy to whoever wants it there, ciphertext, tag of 16 bytes. */
+  aes256GcmSeal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    header: Uint8Array,
+    plain: Uint8Array,
+    before?: Uint8Array,
+  ): Uint8Array;
   /** The plaintext, or undefined unless the tag verifies. `sealed` has at least the 16 bytes of the tag. */
   aes256GcmOpen(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
 }

@@ -39,6 +39,7 @@ describe('extract FILE -o OUT', () => {
     expect(stdout).toContain('track        0, all of it');
     expect(stdout).toContain(`sha256       ${hex(all)}`);
     expect(stdout).toContain('checked      every block matches its record\n');
+    expect(stdout).toContain('signature    not checked: no key given\n');
   });
 
   test('compares the whole with the source that the file names', async () => {
@@ -55,6 +56,7 @@ describe('extract FILE -o OUT', () => {
       sha256: hex(all),
       whole: true,
       matches_source: true,
+      signed_by: null,
       start_us: 0,
       end_us: 400_000,
     });
@@ -117,6 +119,8 @@ describe('extract FILE -o OUT', () => {
     expect((await extracted(file, '--track', '5')).stderr).toContain('There is no track 5: the recording has 0, 7');
     const part = await extracted(file, '--track', '7', '--from', '200ms', '--to', '300ms');
     expect(part.bytes.length).toBe(4 * 9);
+    const late = await extracted(file, '--track', '7', '--from', '9s');
+    expect(late.stderr).toContain('Track 7 has nothing at that time: it goes from 0:00:00.000 to 0:00:00.400');
   });
 
   test('exits 3 for a recording without an end, with all that is there', async () => {
@@ -178,8 +182,7 @@ describe('extract --from --to', () => {
     [['--from', '159999'], 0, 10],
     [['--from', '160ms'], 4, 10],
     [['--from', '170ms'], 4, 10],
-    [['--from', '9s'], 8, 10],
-    [['--to', '0'], 0, 0],
+    [['--from', '399999'], 8, 10],
     [['--to', '1'], 0, 1],
     [['--to', '200ms'], 0, 5],
     [['--to', '200001'], 0, 6],
@@ -190,6 +193,50 @@ describe('extract --from --to', () => {
     const { code, bytes } = await extracted(ten, ...flags);
     expect(code).toBe(0);
     expect(bytes.equals(bytesOf(from, to))).toBe(true);
+  });
+
+  test.each([
+    [['--from', '400ms'], '0:00:00.000 to 0:00:00.400'],
+    [['--from', '99s'], '0:00:00.000 to 0:00:00.400'],
+    [['--from', '99s', '--to', '100s'], '0:00:00.000 to 0:00:00.400'],
+    [['--to', '0'], '0:00:00.000 to 0:00:00.400'],
+    [['--from', '-5ms', '--to', '0'], '0:00:00.000 to 0:00:00.400'],
+  ])('%j shows nothing, and is refused with the times that there are', async (flags, times) => {
+    const out = folder.path('nothing.bin');
+    const { code, stderr } = await cli(['extract', ten, '-o', out, ...flags]);
+    expect([code, stderr]).toEqual([
+      2,
+      `harmony4: H4_RANGE_NOT_FOUND: Track 0 has nothing at that time: it goes from ${times}\n`,
+    ]);
+    expect([await exists(out), await exists(`${out}.part`)]).toEqual([false, false]);
+  });
+
+  test('refuses a gap between blocks, unless nobody knows how long the one before lasts', async () => {
+    const blocks = (duration: number) => [
+      { pts: 0, duration, bytes: noise(5) },
+      { pts: 1_000_000, duration: 40_000, bytes: noise(6) },
+      { pts: 2_000_000, key: false, duration, bytes: noise(7) },
+    ];
+    const gap = await folder.write('gap.h4mk', await recording(blocks(40_000), {}, {}));
+    for (const between of [
+      ['0.5s', '0.6s'],
+      ['1.5s', '2s'],
+      ['3s', '4s'],
+    ] as const) {
+      const { code, stderr } = await extracted(gap, '--from', between[0], '--to', between[1]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('it goes from 0:00:00.000 to 0:00:02.040')]);
+    }
+    expect((await extracted(gap, '--from', '0.5s', '--to', '1.1s')).bytes.length).toBe(11);
+    expect((await extracted(gap, '--from', '1.5s')).bytes.length).toBe(13);
+    const unknown = await folder.write('unknown.h4mk', await recording(blocks(0), {}, {}));
+    expect((await extracted(unknown, '--from', '0.5s', '--to', '0.6s')).bytes.length).toBe(5);
+    expect((await extracted(unknown, '--from', '2.5s')).code).toBe(2);
+  });
+
+  test('says that a track holds nothing at all', async () => {
+    const file = await folder.write('void.h4mk', await recording([], {}, {}));
+    const { code, stderr } = await extracted(file, '--from', '0');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('H4_RANGE_NOT_FOUND: Track 0 holds nothing')]);
   });
 
   test('says that the start was moved to a keyframe', async () => {

@@ -78,6 +78,35 @@ describe('redact', () => {
     expect((await readFile(path('removed.bin'))).equals(Buffer.concat([first, second]))).toBe(true);
   });
 
+  describe('behind the signature of a stranger', () => {
+    beforeAll(async () => {
+      await cli(['keygen', '-o', path('att.key'), '--name', 'example.net/att']);
+      const { code, stderr } = await cli([
+        ...['sign', path('rec.h4mk'), '--signer', path('att.key'), '-o', path('late.h4mk')],
+      ]);
+      if (code !== 0) throw new Error(stderr);
+    });
+    const redactLate = (output: string, ...options: string[]) =>
+      cli(['redact', path('late.h4mk'), '--records', '3', '-o', path(output), '--force', ...options]);
+
+    it('what is kept is still by whoever recorded it', async () => {
+      expect((await redactLate('l.h4mk', '--keep', path('l-kept.h4mk'))).code).toBe(0);
+      for (const file of ['l.h4mk', 'l-kept.h4mk']) expect(await verified(file)).toMatchObject({ proven: true });
+      await cli(['clip', path('late.h4mk'), '--from', '0', '--to', '0.1s', '-o', path('l-clip.h4mk'), '--force']);
+      expect(await verified('l-clip.h4mk')).toMatchObject({ state: 'OK_SLICE', proven: true });
+    });
+
+    it('--key refuses what is by nobody who is named, and writes nothing', async () => {
+      const kept = ['--keep', path('t-kept.h4mk')];
+      expect((await redactLate('t.h4mk', '--key', path('cam.key.pub'), ...kept)).code).toBe(0);
+      expect(await verified('t-kept.h4mk')).toMatchObject({ state: 'OK_SLICE', proven: true });
+      await cli(['keygen', '-o', path('nobody.key'), '--name', 'example.net/nobody']);
+      const refused = await redactLate('u.h4mk', '--key', path('nobody.key.pub'), '--keep', path('u-kept.h4mk'));
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('H4_SIGN_UNTRUSTED')]);
+      for (const file of ['u.h4mk', 'u-kept.h4mk']) await expect(readFile(path(file))).rejects.toThrow('ENOENT');
+    });
+  });
+
   it('redacts a clip', async () => {
     await cli(['clip', path('rec.h4mk'), '--from', '0', '-o', path('clip.h4mk')]);
     const { code } = await cli(['redact', path('clip.h4mk'), '--records', '3', '-o', path('clip2.h4mk')]);
@@ -102,14 +131,21 @@ describe('redact', () => {
     });
     const same = await again('--records', '4');
     expect([same.code, same.stderr]).toEqual([2, expect.stringContaining('1 record meant, all redacted already')]);
-    const none = await again('--from', '1:00:00');
-    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('no record is meant')]);
+    const none = await again('--from', '1:00:00', '--to', '2:00:00');
+    expect([none.code, none.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /H4_RANGE_NOT_FOUND: The recording has nothing at that time: it goes from 0:00:00.000 to 0:/,
+      ),
+    ]);
   });
 
   it.each([
     [['--records', '4', '--from', '1s'], 'either --records, or --from and --to'],
     [[], 'either --records, or --from and --to'],
     [['--from', '2s', '--to', '1s'], '--to must be later'],
+    [['--from', '0'], 'with both --from and --to'],
+    [['--to', '0.1s'], 'with both --from and --to'],
     [['--records', '4', '--reason', 'x'], '--reason and --signer go together'],
     [['--records', '4', '--passphrase-file', 'x'], 'without --signer'],
     [['--records', '999'], 'has no record 999'],

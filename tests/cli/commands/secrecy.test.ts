@@ -7,10 +7,13 @@ import { H4MKBuilder } from '../../../src/container/write/builder.js';
 import { parseTokn } from '../../../src/container/format/tokn.js';
 import { createMemorySink } from '../../../src/storage/memory.js';
 import { concatBytes, toHex } from '../../../src/utils/bytes.js';
+import { formatSigningKey } from '../../../src/utils/signing-key.js';
+import { publicLinesOf } from '../../../src/cli/signing-key-file.js';
 import { sha256 } from '../../../src/utils/sha256.js';
 import { chunksOf } from '../../support/container.js';
 import { noise, temporaryFolder } from '../support/files.js';
 import { cli, jsonLines, jsonOf } from '../support/harness.js';
+import { CAMERA } from '../support/signed.js';
 
 const folder = temporaryFolder();
 const KiB = 1024;
@@ -205,7 +208,7 @@ describe('extract with keys', () => {
       [['--key-file', other], 'H4_KEY_WRONG'],
     ] as const) {
       const refused = await cli(['extract', path, '-o', out, '--json', ...flags]);
-      expect([refused.code, jsonOf(refused.stderr)['code'], await exists('none.bin')]).toEqual([1, code, false]);
+      expect([refused.code, jsonOf(refused.stderr)['code'], await exists('none.bin')]).toEqual([2, code, false]);
       expect((await extracted(path, ...flags)).bytes).toHaveLength(0);
     }
   });
@@ -240,10 +243,51 @@ describe('extract with keys', () => {
     await builder.close();
     const file = await folder.write('two-keys.h4mk', sink.bytes());
     const { code, stderr, bytes } = await extracted(file, '--key-file', key);
-    expect([code, bytes.length]).toEqual([1, 0]);
+    expect([code, bytes.length]).toEqual([2, 0]);
     expect(stderr).toContain('H4_KEY_WRONG: No key given is that of key epoch 1');
     expect((await extracted(file, '--key-file', key, '--to', '1ms')).bytes).toHaveLength(100);
     expect((await extracted(file, '--key-file', key, '--key-file', other)).bytes).toHaveLength(200);
+  });
+});
+
+describe('what is no key of content', () => {
+  const keyFile = async (name: string, text: string): Promise<string> => {
+    const path = await folder.write(name, text);
+    await chmod(path, 0o600);
+    return path;
+  };
+
+  test.each([
+    ['a password', 'correct horse battery staple, more or less\n', 'this looks like a password or a text'],
+    ['a public key', `${publicLinesOf(CAMERA).join('\n')}\n`, 'it holds a public key or a signing key'],
+    ['a signing key', `${formatSigningKey(CAMERA)}\n`, 'it holds a public key or a signing key'],
+  ])('%s hides no recording, no file, and makes no blinds', async (_, text, message) => {
+    const file = await keyFile('no.key', text);
+    const out = folder.path('no-key.out');
+    for (const argv of [
+      ['export', input, '-o', out, '--encrypt', '--key-file', file],
+      ['export', input, '-o', out, '--mask', '--signable', '--key-file', file],
+      ['export', input, '-o', out, '--signable', '--redactable', '--blind-seed-file', file],
+      ['mask', input, '-o', out, '--key-file', file],
+    ]) {
+      const { code, stderr } = await cli(argv);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+      expect(stderr).not.toContain(text.slice(0, 20));
+      expect(await exists('no-key.out')).toBe(false);
+    }
+  });
+
+  test('a password still opens what it has hidden', async () => {
+    const password = 'correct horse battery staple, more or less';
+    const sink = createMemorySink();
+    const secrecy = { mode: 'encrypt', key: Buffer.from(password), salt: noise(32) } as const;
+    const tracks = [{ id: 0, kind: 'opaque' as const }];
+    const builder = await H4MKBuilder.create(sink, { engine: storedEngine, tracks, secrecy });
+    await builder.addBlock({ track: 0, tokens: [{ pts: 0, key: true, size: 100 }], bytes: noise(100) });
+    await builder.close();
+    const file = await folder.write('by-password.h4mk', sink.bytes());
+    const opened = await extracted(file, '--key-file', await keyFile('password.txt', password));
+    expect([opened.code, opened.bytes.equals(noise(100))]).toEqual([0, true]);
   });
 });
 
@@ -337,6 +381,6 @@ describe('export --live --encrypt', () => {
       [2, 0],
       [3, 0],
     ]);
-    expect((await extracted(path)).code).toBe(1);
+    expect((await extracted(path)).code).toBe(2);
   });
 });

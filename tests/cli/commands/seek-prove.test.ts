@@ -104,6 +104,26 @@ describe('seek --prove', () => {
 });
 
 describe('seek --check', () => {
+  test('says of a proof of another question which one it answers, and accuses no file', async () => {
+    const argv = ['seek', '--check', proof, '0.01s', '--key', key];
+    const { code, stderr } = await cli(argv);
+    expect(code).toBe(1);
+    const message =
+      'This proof answers another question: it is about time 0:00:00.060 to 0:00:00.220 of track 0, asked was 0:00:00.010 of track 0';
+    expect(stderr.replace(/\s+/g, ' ')).toContain(message);
+    expect(stderr).not.toContain('not as it was written');
+    expect(jsonOf((await cli([...argv, '--json'])).stderr)).toMatchObject({
+      code: 'H4_SEEK_NOT_ADJACENT',
+      detail: { form: 'proof', track: 0 },
+    });
+  });
+
+  test('says of what is no proof how to get one, and accuses no file', async () => {
+    const { code, stderr } = await cli(['seek', '--check', signed, '0.1s', '--key', key]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('seek FILE PTS --prove -o PROOF')]);
+    expect(stderr).not.toContain('not as it was written');
+  });
+
   test('checks a proof without the recording', async () => {
     const { code, stdout, stderr } = await cli(['seek', '--check', proof, '0.1s', '--key', key]);
     expect([code, stderr]).toEqual([0, '']);

@@ -64,6 +64,20 @@ describe('seek FILE PTS', () => {
     });
   });
 
+  test('says where a time lies behind the end', async () => {
+    const note = 'note         after the end of the recording (its last moment is 0:00:00.400)\n';
+    expect((await cli(['seek', plain, '400ms'])).stdout).toContain(note);
+    expect((await cli(['seek', plain, '399999'])).stdout).not.toContain('note');
+    expect((await cli(['seek', plain, '0.1s'])).stdout).not.toContain('note');
+    const after = jsonOf((await cli(['seek', shifted, '90s', '--json'])).stdout);
+    expect(after).toMatchObject({ found: true, pts: 320_000, after_end: true, end_us: 300_000 });
+    expect(jsonOf((await cli(['seek', two, '1s', '--track', '7', '--json'])).stdout)).toMatchObject({
+      found: true,
+      after_end: true,
+      end_us: 400_000,
+    });
+  });
+
   test('takes and shows original times', async () => {
     expect((await cli(['seek', shifted, '0'])).stdout).toContain('time         -0:00:00.100\n  pts          0\n');
     expect((await cli(['seek', shifted, '0.06s'])).stdout).toContain('time         0:00:00.060');

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Appendix, appendInPlace } from '../../../src/cli/in-place.js';
@@ -47,6 +48,8 @@ const notesIn = (file: Uint8Array) =>
     .filter(({ tag }) => tag === 'SIGN')
     .map(({ payload }) => parseNote(payload));
 
+const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
 const bytesOf = async (name: string): Promise<Uint8Array> => new Uint8Array(await readFile(named(name)));
 
 const verified = async (name: string, ...flags: readonly string[]) => {
@@ -85,7 +88,11 @@ describe('sign', () => {
       ['TAIL', after.length - TAIL_CHUNK_BYTES],
     ]);
     expect(result).toMatchObject({ file: named('closed.h4mk'), action: 'signed', size: 13 });
-    expect(Object.keys(result)).toEqual(['file', 'action', 'key', 'size', 'root', 'file_id']);
+    expect(Object.keys(result)).toEqual([
+      ...['file', 'action', 'key', 'size', 'root', 'file_id'],
+      ...['sha256_before', 'sha256'],
+    ]);
+    expect([result['sha256_before'], result['sha256']]).toEqual([before, after].map(sha256Of));
     const check = await verified('closed.h4mk', ...keyOf('one'));
     expect(check).toMatchObject({ code: 0, state: 'OK', proven: true, warnings: [] });
     expect(check).toMatchObject({ root: result['root'], file_id: result['file_id'] });
@@ -103,6 +110,7 @@ describe('sign', () => {
     expect(Buffer.compare(await bytesOf('twice.h4mk'), before)).toBe(0);
     const { stdout } = await cli(['sign', named('twice.h4mk'), '--signer', named('one.key')]);
     expect(stdout).toContain('it is there already');
+    expect(stdout).toContain(`${sha256Of(before)}\n`);
     for (const key of ['one', 'two']) {
       expect(await verified('twice.h4mk', ...keyOf(key))).toMatchObject({ code: 0, state: 'OK' });
     }
@@ -300,26 +308,28 @@ describe('sign with the key of a witness', () => {
 
   test('adds another witness to it, and a later look of the same one in place of the earlier', async () => {
     expect((await verified('seen.h4mk', ...(await policy('w1', 'w2')))).code).toBe(1);
-    await sign('seen.h4mk', 'w2', [], at(NOW + 5));
+    await sign('seen.h4mk', 'w2', keyOf('one'), at(NOW + 5));
     expect((await verified('seen.h4mk', ...(await policy('w1', 'w2')))).code).toBe(0);
     const before = await bytesOf('seen.h4mk');
     for (const time of [NOW + 5, NOW]) {
-      const { stdout } = await sign('seen.h4mk', 'w2', [], at(time));
+      const { stdout } = await sign('seen.h4mk', 'w2', keyOf('one'), at(time));
       expect(jsonOf(stdout)['action']).toBe('none');
     }
     expect(Buffer.compare(await bytesOf('seen.h4mk'), before)).toBe(0);
-    expect(jsonOf((await sign('seen.h4mk', 'w2', [], at(NOW + 9))).stdout)).toMatchObject({ time: NOW + 9 });
+    expect(jsonOf((await sign('seen.h4mk', 'w2', ['--any'], at(NOW + 9))).stdout)).toMatchObject({ time: NOW + 9 });
     const names = notesIn(await bytesOf('seen.h4mk'))
       .at(-1)
       ?.signatures.map(({ name }) => name);
     expect(names).toEqual(['example.com/one', 'witness.example/w1', 'witness.example/w2']);
-    const { stdout } = await cli(['sign', named('seen.h4mk'), '--signer', named('w2.key')], at(NOW + 10));
+    const argv = ['sign', named('seen.h4mk'), '--signer', named('w2.key'), ...keyOf('one')];
+    const { stdout } = await cli(argv, at(NOW + 10));
+    expect(stdout).toMatch(/done +cosigned: the checkpoint of example\.com\/one \(13 records, root [0-9a-f]{8}\)\n/);
     expect(stdout).toMatch(/seen at +2023-11-14T22:13:30\.000Z/);
   });
 
   test('cosigns only what is signed, and by whom it is asked to', async () => {
     await folder.write('bare-w.h4mk', await signable());
-    expect((await refused('bare-w.h4mk', 'w1')).slice(0, 2)).toEqual([1, 'H4_SIGN_MISSING']);
+    expect((await refused('bare-w.h4mk', 'w1', ['--any'])).slice(0, 2)).toEqual([1, 'H4_SIGN_MISSING']);
     await sign('bare-w.h4mk', 'one');
     const [code, error] = await refused('bare-w.h4mk', 'w1', keyOf('two'));
     expect([code, error]).toEqual([1, 'H4_SIGN_UNTRUSTED']);
@@ -327,7 +337,7 @@ describe('sign with the key of a witness', () => {
     await sign('bare-w.h4mk', 'two');
     expect((await sign('bare-w.h4mk', 'w1', keyOf('one'))).code).toBe(0);
     expect(notesIn(await bytesOf('bare-w.h4mk')).at(-1)?.origin.name).toBe('example.com/one');
-    expect((await refused('bare-w.h4mk', 'w1', [], { utcMicros: undefined }))[2]).toContain('no clock');
+    expect((await refused('bare-w.h4mk', 'w1', ['--any'], { utcMicros: undefined }))[2]).toContain('no clock');
   });
 
   test('cosigns a checkpoint that the recording has grown beyond', async () => {
@@ -338,7 +348,7 @@ describe('sign with the key of a witness', () => {
     const signed = await bytesOf('grown.h4mk');
     // The records that follow are numbered on; only their place in the file is another one.
     await folder.write('grown.h4mk', Buffer.concat([signed, grown.subarray(cut)]));
-    const { stdout } = await sign('grown.h4mk', 'w1', [], at(NOW + 50));
+    const { stdout } = await sign('grown.h4mk', 'w1', keyOf('one'), at(NOW + 50));
     expect(jsonOf(stdout)).toMatchObject({ action: 'cosigned', size: 8 });
     expect(await verified('grown.h4mk', ...keyOf('one'))).toMatchObject({ state: 'OK_PENDING', signed_size: 8 });
   });
@@ -354,20 +364,131 @@ describe('sign with the key of a witness', () => {
       await sign(name, name);
     }
     await copyFile(named('w1.key'), named('w3.key'));
-    expect((await sign('left.h4mk', 'w3')).code).toBe(0);
-    expect((await refused('right.h4mk', 'w3')).slice(0, 2)).toEqual([1, 'H4_EQUIVOCATION']);
+    expect((await sign('left.h4mk', 'w3', ['--any'])).code).toBe(0);
+    expect((await refused('right.h4mk', 'w3', ['--any'])).slice(0, 2)).toEqual([1, 'H4_EQUIVOCATION']);
     // Longer, and the same as far as it was seen: the next checkpoint of the same history.
     const whole = await signable();
     await folder.write('short.h4mk', whole.subarray(0, offsetsOf(whole, 'TOKN')[6]));
     await copyFile(named('one.key'), named('short.key'));
     await sign('short.h4mk', 'short');
     await copyFile(named('w1.key'), named('w4.key'));
-    expect((await sign('short.h4mk', 'w4')).code).toBe(0);
-    expect((await sign('left.h4mk', 'w4', [], at(NOW + 1))).code).toBe(0);
-    expect((await refused('short.h4mk', 'w4', [], at(NOW + 2))).slice(0, 2)).toEqual([1, 'H4_ROLLBACK']);
+    expect((await sign('short.h4mk', 'w4', ['--any'])).code).toBe(0);
+    expect((await sign('left.h4mk', 'w4', ['--any'], at(NOW + 1))).code).toBe(0);
+    expect((await refused('short.h4mk', 'w4', ['--any'], at(NOW + 2))).slice(0, 2)).toEqual([1, 'H4_ROLLBACK']);
     await copyFile(named('w1.key'), named('w5.key'));
-    expect((await sign('short.h4mk', 'w5', [], at(NOW + 1))).code).toBe(0);
-    expect((await refused('right.h4mk', 'w5')).slice(0, 2)).toEqual([1, 'H4_EQUIVOCATION']);
+    expect((await sign('short.h4mk', 'w5', ['--any'], at(NOW + 1))).code).toBe(0);
+    expect((await refused('right.h4mk', 'w5', ['--any'])).slice(0, 2)).toEqual([1, 'H4_EQUIVOCATION']);
+  });
+});
+
+describe('whose checkpoint is signed after others', () => {
+  test('must be said: the newest may be that of anybody', async () => {
+    await folder.write('whose.h4mk', await signable());
+    await sign('whose.h4mk', 'one');
+    await sign('whose.h4mk', 'two');
+    for (const [key, flags, words] of [
+      ['w1', [], 'whose checkpoint to cosign'],
+      ['w1', ['--any', ...keyOf('one')], '--any with --key'],
+      ['w1', ['--countersign', ...keyOf('one')], 'it cosigns, and nothing else'],
+      ['one', ['--any'], '--any is for the key of a witness'],
+      ['one', ['--countersign'], 'whose checkpoint to countersign'],
+      ['one', keyOf('two'), '--countersign signs'],
+    ] as const) {
+      expect(await refused('whose.h4mk', key, flags)).toEqual([2, 'H4_PARAM', expect.stringContaining(words)]);
+    }
+    // Without an answer to that, the newest would be the one of somebody else.
+    const any = jsonOf((await sign('whose.h4mk', 'w1', ['--any'])).stdout);
+    expect(any['origin']).toMatch(/^example\.com\/two\/[0-9a-f]{64}$/);
+    const named = jsonOf((await sign('whose.h4mk', 'w2', keyOf('one'))).stdout);
+    expect(named['origin']).toMatch(/^example\.com\/one\/[0-9a-f]{64}$/);
+  });
+
+  test('may be an older one, where a stranger has signed a longer recording', async () => {
+    const grown = await recording(TEN_BLOCKS, { uid: 'd'.repeat(32) });
+    const cut = offsetsOf(grown, 'TOKN')[8] ?? 0;
+    await folder.write('longer.h4mk', grown.subarray(0, cut));
+    await sign('longer.h4mk', 'one');
+    await folder.write('longer.h4mk', Buffer.concat([await bytesOf('longer.h4mk'), grown.subarray(cut)]));
+    await copyFile(named('two.key'), named('longer.key'));
+    expect(jsonOf((await sign('longer.h4mk', 'longer')).stdout)).toMatchObject({ action: 'signed', size: 12 });
+    expect(jsonOf((await sign('longer.h4mk', 'w1', keyOf('one'))).stdout)).toMatchObject({ size: 8 });
+  });
+});
+
+describe('sign --countersign', () => {
+  const vkeyOf = async (name: string) => (await readFile(named(`${name}.key.pub`), 'utf8')).split('\n')[0] ?? '';
+  const policyOf = async (threshold: number, ...names: string[]): Promise<string[]> => {
+    const keys = await Promise.all(names.map(async (name) => ({ vkey: await vkeyOf(name) })));
+    await folder.write('threshold.json', JSON.stringify({ v: 1, keys, threshold }));
+    return ['--policy', named('threshold.json')];
+  };
+
+  test.each(['two', 'curve'])('adds the signature of %s, so that a policy of two keys is met', async (second) => {
+    await cli(['keygen', '-o', named('curve.key'), '--name', 'example.com/curve', '--p256', '--force']);
+    const name = `both-${second}.h4mk`;
+    await folder.write(name, await signable());
+    await sign(name, 'one');
+    // A stranger comes between, and the second key has signed for itself as well.
+    await sign(name, 'fresh');
+    await sign(name, second);
+    const before = await bytesOf(name);
+    const policy = await policyOf(2, 'one', second);
+    expect((await verified(name, ...policy)).code).toBe(1);
+    const { code, stdout } = await sign(name, second, ['--countersign', ...policy]);
+    expect([code, jsonOf(stdout)]).toMatchObject([0, { action: 'countersigned', size: 13 }]);
+    expect(jsonOf(stdout)['origin']).toMatch(/^example\.com\/one\//);
+    const after = await bytesOf(name);
+    expect(Buffer.compare(after.subarray(0, before.length), before)).toBe(0);
+    const lines = notesIn(after)
+      .at(-1)
+      ?.signatures.map((line) => line.name);
+    expect(lines).toEqual(['example.com/one', `example.com/${second}`]);
+    expect(await verified(name, ...policy)).toMatchObject({ code: 0, state: 'OK', proven: true });
+    const again = await sign(name, second, ['--countersign', ...keyOf('one')]);
+    expect(jsonOf(again.stdout)['action']).toBe('none');
+    expect(Buffer.compare(await bytesOf(name), after)).toBe(0);
+  });
+
+  test('goes together with witnesses, in any order', async () => {
+    await folder.write('all.h4mk', await signable());
+    await sign('all.h4mk', 'one');
+    await sign('all.h4mk', 'w1', keyOf('one'));
+    await sign('all.h4mk', 'two', ['--countersign', ...keyOf('one')]);
+    await sign('all.h4mk', 'w2', keyOf('one'));
+    const text = await cli(['sign', named('all.h4mk'), '--signer', named('two.key'), '--countersign', ...keyOf('one')]);
+    expect(text.stdout).toContain('nothing: it is there already');
+    const json = {
+      v: 1,
+      keys: [{ vkey: await vkeyOf('one') }, { vkey: await vkeyOf('two') }],
+      threshold: 2,
+      witnesses: [await vkeyOf('w1'), await vkeyOf('w2')],
+      quorum: 2,
+    };
+    await folder.write('all.json', JSON.stringify(json));
+    expect(await verified('all.h4mk', '--policy', named('all.json'))).toMatchObject({ code: 0, state: 'OK' });
+  });
+
+  test('signs nothing of a stranger, nothing that nobody signed, and no second history', async () => {
+    await folder.write('no.h4mk', await signable());
+    const countersign = ['--countersign', ...keyOf('one')];
+    expect((await refused('no.h4mk', 'two', countersign)).slice(0, 2)).toEqual([1, 'H4_SIGN_MISSING']);
+    await sign('no.h4mk', 'fresh');
+    expect((await refused('no.h4mk', 'two', countersign)).slice(0, 2)).toEqual([1, 'H4_SIGN_UNTRUSTED']);
+    // Nor that of the same key: two signatures of one signer are one.
+    await sign('no.h4mk', 'two');
+    const own = ['--countersign', ...keyOf('two')];
+    expect((await refused('no.h4mk', 'two', own)).slice(0, 2)).toEqual([1, 'H4_SIGN_UNTRUSTED']);
+    for (const [name, first] of [
+      ['this.h4mk', 1],
+      ['that.h4mk', 2],
+    ] as const) {
+      await folder.write(name, await signable(first));
+      await copyFile(named('one.key'), named(`${name}.key`));
+      await sign(name, name);
+    }
+    await copyFile(named('two.key'), named('second.key'));
+    expect((await sign('this.h4mk', 'second', countersign)).code).toBe(0);
+    expect((await refused('that.h4mk', 'second', countersign)).slice(0, 2)).toEqual([1, 'H4_EQUIVOCATION']);
   });
 });
 

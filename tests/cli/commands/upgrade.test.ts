@@ -247,7 +247,7 @@ describe('a masked file', () => {
     };
     expect(await refusal()).toEqual([2, 'H4_PARAM', true]);
     expect(await refusal('--key-file', key)).toEqual([2, 'H4_PARAM', true]);
-    expect(await refusal('--unmask')).toEqual([1, 'H4_KEY_MISSING', true]);
+    expect(await refusal('--unmask')).toEqual([2, 'H4_KEY_MISSING', true]);
     expect((await cli(['upgrade', masked, '-o', target])).stderr).toContain('upgrade writes no masked recordings');
   });
 

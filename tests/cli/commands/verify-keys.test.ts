@@ -174,7 +174,7 @@ describeShared('the samples of the specification, with their keys', (shared) => 
     for (const code of ['H4_KEY_WRONG', 'H4_AEAD_TAG', 'H4_SIGN_BAD']) {
       const found = await verified([...trusting, sample(`broken/${code}.h4mk`)]);
       expect([code, found.code, found.codes.includes(code)]).toEqual([code, 1, true]);
-      expect(found.line).toMatch(/^NOT OK: /);
+      expect(found.line).toMatch(code === 'H4_KEY_WRONG' ? /^THE CONTENT KEY DOES NOT FIT \(/ : /^NOT OK: /);
     }
   });
 
@@ -227,10 +227,10 @@ describe('verify --key', () => {
         `OK: complete and signed by example.com/gate (13 of 13 records, root ${String(report['root']).slice(0, 8)}…)`,
         '  file         FILE',
         '  format       H4MK v1 final',
-        '  state        OK: complete and signed',
+        '  state        OK: signed and complete, which is without a missing record',
         '  size',
         '  records      13',
-        '  signatures   2, of which 2 by keys that you believe',
+        '  checkpoints  2, of which 2 signed by keys that you believe',
         '  signed by    example.com/gate',
         '  signed       all 13 records',
         `  origin       ${origin}`,
@@ -259,7 +259,7 @@ describe('verify --key', () => {
       'SIGNED BY NO TRUSTED KEY, NOTHING PROVEN: the structure is sound; the signatures are in the name of ' +
         'example.com/curve (H4_SIGN_UNTRUSTED)',
     );
-    expect(stdout).toContain('signatures   1, of which 0 by keys that you believe');
+    expect(stdout).toContain('checkpoints  1, of which 0 signed by keys that you believe');
     expect(stdout).toContain('in the name  of example.com/curve; a name proves nothing');
     expect(stdout).toContain(`you believe  example.com/gate+${CAMERA.keyId}`);
     expect(stdout).toContain('Check that you have the right public key of whoever made the recording.');
@@ -351,8 +351,7 @@ describe('verify --policy', () => {
     const missed = await verified(['--policy', two, one]);
     expect([missed.code, missed.codes]).toEqual([1, ['H4_SIGN_QUORUM']]);
     expect(missed.line).toBe(
-      'TOO FEW WITNESSES, NOTHING PROVEN: it is signed by example.com/gate, and not seen by as many witnesses as the ' +
-        'policy wants (H4_SIGN_QUORUM)',
+      'TOO FEW WITNESSES, NOTHING PROVEN: it is signed by example.com/gate, but 1 of 2 witnesses has seen it (H4_SIGN_QUORUM)',
     );
     expect(missed.stdout).toContain('Get a copy with the cosignatures of the witnesses');
   });
@@ -405,7 +404,7 @@ describe('refusals', () => {
     [['--key', WITNESS.verificationKey], 2, 'it is the key of a witness'],
     [['--key', STATEMENTS.verificationKey], 2, 'for statements only'],
     [['--key', 'NONE'], 4, 'Cannot read the keys'],
-    [['--key', `x${CAMERA.verificationKey}`], 1, 'H4_VKEY'],
+    [['--key', `x${CAMERA.verificationKey}`], 2, 'H4_VKEY: Cannot use what was given as --key'],
     [[...KEY, '--policy', 'NONE'], 2, 'Cannot use --key and --policy together'],
     [['--policy', 'NONE'], 4, 'Cannot read the policy'],
     [[...KEY, '--key-file', 'NONE'], 4, 'Cannot read the key'],
@@ -475,6 +474,21 @@ describe('verify --seen', () => {
     expect(line).toMatch(
       /^CONTRADICTS WHAT WAS SEEN BEFORE: it is signed by example\.com\/gate, and so is something else/,
     );
+  });
+
+  test('a clip does not wipe out the memory of another history', async () => {
+    const seen = folder.path('laundry.json');
+    const one = await folder.write('one.h4mk', await signedRecording({ keys: [CAMERA], pointAfter: 5 }));
+    const two = await folder.write('two.h4mk', await other());
+    const clip = folder.path('two-clip.h4mk');
+    expect((await cli(['clip', two, '--from', '0', '-o', clip, '--force'])).code).toBeLessThan(4);
+    const check = (...files: string[]) => verified([...KEY, '--seen', seen, ...files]);
+    expect(
+      (await cli(['verify', ...KEY, '--seen', seen, await folder.write('old.h4mk', await older())])).code,
+    ).toBeLessThan(4);
+    await cli(['verify', ...KEY, '--seen', seen, clip]);
+    expect((await check(two)).codes).toContain('H4_EQUIVOCATION');
+    expect((await check(one)).codes).not.toContain('H4_ROLLBACK');
   });
 
   test.each([['1'], ['2']])(

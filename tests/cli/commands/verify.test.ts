@@ -34,7 +34,7 @@ describe('verify FILE', () => {
     expect(stdout.split('\n')[0]).toBe(SOUND);
     expect(stdout).toContain('state        NOT_SIGNED: sound, and without a signature');
     expect(stdout).toContain('records      13');
-    expect(stdout).toContain('signatures   none');
+    expect(stdout).toContain('checkpoints  none');
     expect(stdout).toContain('only a signature, checked with a key you trust, proves where it comes from');
   });
 

@@ -34,9 +34,9 @@ const fieldsOf = (changes: Partial<VerificationReport>, trust?: TrustPolicy): re
 
 describe('evidenceFields()', () => {
   test('say without a key that nothing was checked', () => {
-    expect(fieldsOf({ checkpoint: null })).toEqual(['signatures: none']);
+    expect(fieldsOf({ checkpoint: null })).toEqual(['checkpoints: none: it is not signed']);
     expect(fieldsOf({ checkpoint: null, signature_count: 2 })).toEqual([
-      'signatures: 2, of which none was checked: no key given',
+      'checkpoints: 2, of which none was checked: no key given',
     ]);
   });
 
@@ -47,9 +47,9 @@ describe('evidenceFields()', () => {
   });
 
   test('say of what was not enough who signed it, in whose name, and whom one believes', () => {
-    const signatures = [{ size: 9, origin: ORIGIN, verified: ['example.com/gate'], cosigned: [] }];
+    const signatures = [{ size: 9, origin: ORIGIN, verified: ['example.com/gate'], cosigned: [], ignored: [] }];
     expect(fieldsOf({ checkpoint: null, signature_count: 1, signatures }, trusting())).toEqual([
-      'signatures: 1, of which 1 by keys that you believe',
+      'checkpoints: 1, of which 1 signed by keys that you believe',
       'in the name: of example.com/gate; a name proves nothing',
       'signed by: example.com/gate',
       `you believe: example.com/gate+${CAMERA.keyId} and example.com/archive+${SECOND.keyId}`,

@@ -84,7 +84,7 @@ describe('verify --report with keys', () => {
       expect(text).not.toContain(wrong);
     }
     expect(rows).toContain('signed by example.com/gate');
-    expect(rows).toContain('signatures 2, of which 2 by keys that you believe');
+    expect(rows).toContain('checkpoints 2, of which 2 signed by keys that you believe');
     expect(rows).toContain('witness witness.example/a, saw it by 2023-11-14 22:13:20 UTC as it says');
     expect(rows.find((row) => row.startsWith('origin '))).toMatch(/^origin example\.com\/gate\/[0-9a-f]{64}$/);
   });

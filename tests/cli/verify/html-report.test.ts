@@ -301,7 +301,7 @@ describeShared('reports about the samples', (shared) => {
       }
     }
     expect((await report(`${shared}/samples/signed.h4mk`)).text).toMatch(
-      /\d+ signatures? in it (was|were) not checked/,
+      /\d+ signed checkpoints? in it (was|were) not checked/,
     );
     expect((await report(`${shared}/samples/redacted.h4mk`)).text).toContain('The content of 2 records was removed.');
     expect((await report(`${shared}/samples/slice.h4mk`)).text).toContain('It is a slice, some records');

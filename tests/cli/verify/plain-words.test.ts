@@ -35,7 +35,7 @@ const PROVEN: Partial<VerificationReport> = {
   tree_size: 9,
   signed_size: 9,
   checkpoint: { origin: ORIGIN, size: 9, root: 'cd'.repeat(32) },
-  signatures: [{ size: 9, origin: ORIGIN, verified: ['example.com/gate'], cosigned: [] }],
+  signatures: [{ size: 9, origin: ORIGIN, verified: ['example.com/gate'], cosigned: [], ignored: [] }],
   signature_count: 1,
 };
 
@@ -73,8 +73,8 @@ describe('plain words', () => {
     ]);
     const origin = (signatures: number): string => notShown({ ...FACTS, signatures })[0]?.text ?? '';
     expect(origin(0)).not.toContain('signature');
-    expect(origin(1)).toContain('1 signature in it was not checked and counts for nothing here');
-    expect(origin(2)).toContain('2 signatures in it were not checked and count for nothing here');
+    expect(origin(1)).toContain('1 signed checkpoint in it was not checked and counts for nothing here');
+    expect(origin(2)).toContain('2 signed checkpoints in it were not checked and count for nothing here');
   });
 
   test('do not promise that a cut copy shows, where nothing in the file tells', () => {
@@ -103,10 +103,11 @@ describe('plain words about evidence', () => {
       title: 'Proven: complete, unchanged and signed by example.com/gate.',
       text:
         'Each record that is there is the one that the holder of the key of example.com/gate signed: since then nobody ' +
-        'has changed it, moved it to another place or put another one in between.',
+        'has changed it, moved it to another place or put another one in between. Complete means without a missing record up ' +
+        'to the signed end.',
     });
     const cosigned = [{ name: 'witness.example/a', time: 1_700_000_000 }];
-    const signatures = [{ size: 9, origin: ORIGIN, verified: ['example.com/gate'], cosigned }];
+    const signatures = [{ size: 9, origin: ORIGIN, verified: ['example.com/gate'], cosigned, ignored: [] }];
     expect(text({ signatures })).toContain(
       'According to witnesses, witness.example/a had seen it by 2023-11-14 22:13:20 UTC.',
     );
@@ -150,6 +151,70 @@ describe('plain words about evidence', () => {
       'Nobody whom this check believes states why.',
     );
     expect(verdictOf(checked({ exit_code: 3, redacted: 1 })).text).not.toContain('states');
+  });
+
+  test('name what was removed and nobody states, beside what somebody does', () => {
+    const statement = { type: 't', predicate_type: 'p', of_this_file: true, reason: 'privacy', records: [8] };
+    const redacted = {
+      state: 'OK_WITH_REDACTIONS',
+      redacted: 2,
+      unexplained: [30],
+      unexplained_count: 1,
+      exit_code: 3,
+      timebase: [1, 1000],
+      redacted_records: [{ seq: 30, track: 0, from_pts: 930, to_pts: 970 }],
+      statements: [{ ...statement, verified: ['a/statements'] }],
+    } as const;
+    expect(text(redacted)).toContain(
+      'a/statements states that of 1, and why. Of 1 record (30, 0:00:00.930-0:00:00.970) nobody whom this check believes states why.',
+    );
+    expect(text({ ...redacted, redacted: 1 })).toContain('Nobody whom this check believes states why.');
+    expect(text({ ...redacted, redacted: 1 })).not.toContain('a/statements');
+    expect(text({ ...redacted, still_there: [5], still_there_count: 1 })).toContain(
+      'Of 1 record a/statements states the same, though the content is there.',
+    );
+  });
+
+  test('say of what is complete when nothing was recorded', () => {
+    const gap = { track: 0, from_pts: 2850, to_pts: 7880 };
+    const of = (count: number): string =>
+      text({ timebase: [1, 1000], gaps: Array.from({ length: count }, () => gap), gap_count: count });
+    expect(of(1)).toMatch(
+      /There is no content of track 0 from 0:00:02\.850 to 0:00:07\.880: none was recorded, or .*so\.$/,
+    );
+    expect(of(2)).toContain('There is 1 more such stretch.');
+    expect(of(3)).toContain('There are 2 more such stretches.');
+    expect(text({ state: 'OK_PREFIX', exit_code: 3 })).not.toContain('Complete');
+  });
+
+  test('accuse a content key that does not fit, and not the file', () => {
+    const errors = [{ code: 'H4_KEY_WRONG', offset: 8, message: 'x' }] as const;
+    const wrong = { ...PROVEN, proven: false, state: 'NOT_OK', exit_code: 1, errors, error_count: 1 } as const;
+    expect(verdictOf(checked(wrong)).title).toBe(
+      'Undamaged, but the content key that was given does not fit. It is signed by example.com/gate.',
+    );
+    expect(verdictOf(checked({ ...wrong, checkpoint: null })).title).toContain('Who made it is not proven.');
+  });
+
+  test('say why the signature of somebody who is believed is not enough', () => {
+    const signature = { size: 9, origin: ORIGIN, verified: ['a'], cosigned: [], ignored: [] };
+    const of = (code: 'H4_SIGN_UNTRUSTED' | 'H4_SIGN_QUORUM' | 'H4_ENGINE_UNTRUSTED', what: 'keys' | 'witnesses') =>
+      verdictOf(
+        checked({
+          state: 'SIGNED_UNTRUSTED_KEY',
+          exit_code: 1,
+          errors: [{ code, offset: 0, message: 'x' }],
+          signatures: [{ ...signature, lacking: { what, have: 1, need: 2 } }],
+        }),
+      );
+    expect(of('H4_SIGN_UNTRUSTED', 'keys')).toEqual({
+      title: 'Not proven. The file is undamaged and signed, but not as this check asks for.',
+      text: 'Of the signature: 1 of 2 required keys signed: a. Under what this check was told to believe, that is not enough.',
+    });
+    expect(of('H4_SIGN_QUORUM', 'witnesses').text).toMatch(
+      /^Of the signature: it is signed by a, but 1 of 2 witnesses/,
+    );
+    expect(of('H4_ENGINE_UNTRUSTED', 'keys').title).toContain('not what the policy of this check asks for');
   });
 
   test.each([

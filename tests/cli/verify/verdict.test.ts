@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest';
 import {
   type Allowance,
   describeState,
+  stateLine,
   exitCodeUnder,
   gravityOf,
   lossesOf,
   verdictLine,
 } from '../../../src/cli/verify/verdict.js';
+import { NO_REDACTIONS } from '../../../src/container/check/redaction-check.js';
 import type { Finding } from '../../../src/container/check/findings.js';
 import type { VerificationReport, VerificationState } from '../../../src/container/check/verify.js';
 
@@ -21,6 +23,11 @@ const SOUND: VerificationReport = {
   tree_size: 5,
   signed_size: 0,
   redacted: 0,
+  ...NO_REDACTIONS,
+  timebase: null,
+  shift: 0,
+  gaps: [],
+  gap_count: 0,
   bytes: 1000,
   checkpoint: null,
   signatures: [],
@@ -100,7 +107,7 @@ describe('the verdict with keys', () => {
   });
 
   test('names all who signed the checkpoint, and no signer of an older one', () => {
-    const at = (size: number, ...verified: string[]) => ({ size, origin: ORIGIN, verified, cosigned: [] });
+    const at = (size: number, ...verified: string[]) => ({ size, origin: ORIGIN, verified, cosigned: [], ignored: [] });
     const signatures = [at(3, 'x'), at(5, 'example.com/gate', 'a'), at(5, 'b'), at(5)];
     expect(proven({ signatures })).toContain('signed by example.com/gate, a and b (');
   });
@@ -131,12 +138,52 @@ describe('the verdict with keys', () => {
       origin,
       verified: code === 'H4_SIGN_QUORUM' ? ['example.com/gate'] : [],
       cosigned: [],
+      ignored: [],
     }));
     const text = failed(code, { ...changes, ...('checkpoint' in changes ? { signatures } : {}) });
     expect(text).toMatch(line);
     expect(gravityOf(report({ ...changes, exit_code: 1, errors: [{ code, offset: 0, message: '' }] }))).toBe(
       'untrusted',
     );
+  });
+
+  test('of a content key that does not fit accuses the key, and not the file', () => {
+    const wrong = (changes: Partial<VerificationReport> = {}): string =>
+      failed('H4_KEY_WRONG', { state: 'NOT_OK', proven: false, ...changes });
+    const errors = [{ code: 'H4_KEY_WRONG', offset: 0, message: 'why' }] as const;
+    expect(wrong()).toBe('THE CONTENT KEY DOES NOT FIT (H4_KEY_WRONG); the signature of example.com/gate is good');
+    expect(wrong({ checkpoint: null })).toBe(
+      'THE CONTENT KEY DOES NOT FIT (H4_KEY_WRONG), NOTHING PROVEN: the structure is sound',
+    );
+    expect(gravityOf(report({ state: 'NOT_OK', exit_code: 1, errors, error_count: 1 }))).toBe('untrusted');
+    expect(stateLine(report({ state: 'NOT_OK', exit_code: 1, errors, error_count: 1 }))).toMatch(
+      /^NOT_OK: .* with the key given$/,
+    );
+    expect(wrong({ error_count: 2 })).toBe('NOT OK: H4_KEY_WRONG at offset 0 and 1 more error');
+  });
+
+  test('says how much was not recorded of what is complete', () => {
+    expect(proven({ gap_count: 1 })).toContain('(5 of 5 records, root 01234567…, 1 stretch without content)');
+    expect(proven({ gap_count: 2 })).toContain(', 2 stretches without content)');
+  });
+
+  test('the state names what is redacted', () => {
+    const redacted_records = [8, 9, 30].map((seq) => ({ seq, track: 0, from_pts: 0, to_pts: 0 }));
+    const state = { state: 'OK_WITH_REDACTIONS', redacted: 3, redacted_records } as const;
+    expect(stateLine(report(state))).toBe('OK_WITH_REDACTIONS: complete and signed, with redacted records 8-9; 30');
+    expect(stateLine(report({ ...state, state: 'OK' }))).toBe(
+      'OK: signed and complete, which is without a missing record',
+    );
+  });
+
+  test.each([
+    ['time', [], { what: 'keys', have: 0, need: 1 }, /^SIGNED BY A KEY THAT IS NOT IN FORCE, NOTHING PROVEN: a signed/],
+    ['keys', ['a'], { what: 'keys', have: 1, need: 2 }, /^SIGNED BY TOO FEW KEYS, NOTHING PROVEN: 1 of 2 required/],
+    ['name', ['a'], { what: 'name', have: 0, need: 1 }, /^NOT SIGNED BY WHOM IT NAMES, NOTHING PROVEN: it is signed/],
+  ] as const)('tells a signature that lacks %s from that of a stranger', (_what, verified, lacking, line) => {
+    const ignored = [{ name: 'a', why: 'expired', at: 5, seen: null }] as const;
+    const signatures = [{ size: 5, origin: ORIGIN, verified, cosigned: [], ignored, lacking }];
+    expect(failed('H4_SIGN_UNTRUSTED', { ...unproven, signatures })).toMatch(line);
   });
 
   test('of a broken file is that it is broken, whatever else is asked for', () => {

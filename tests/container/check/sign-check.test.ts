@@ -5,6 +5,7 @@ import { Findings } from '../../../src/container/check/findings.js';
 import { createLimits } from '../../../src/container/format/limits.js';
 import type { Chunk } from '../../../src/container/format/chunk.js';
 import { ZERO_UID } from '../../../src/container/format/meta.js';
+import { RedactionCheck } from '../../../src/container/check/redaction-check.js';
 import { SignCheck } from '../../../src/container/check/sign-check.js';
 import { concatBytes, toHex, utf8Encode } from '../../../src/utils/bytes.js';
 import { sha256 } from '../../../src/utils/sha256.js';
@@ -58,7 +59,9 @@ describe('the check of SIGN', () => {
     const report = await reportOf(signed);
     expect(report).toMatchObject({ state: 'SIGNED_UNTRUSTED_KEY', exit_code: 0, proven: false, signature_count: 3 });
     const origin = originOf(fileId);
-    expect(report.signatures).toEqual([4, 8, 11].map((size) => ({ size, origin, verified: [], cosigned: [] })));
+    expect(report.signatures).toEqual(
+      [4, 8, 11].map((size) => ({ size, origin, verified: [], cosigned: [], ignored: [] })),
+    );
   });
 
   test('a file without SIGN is not signed', async () => {
@@ -304,7 +307,7 @@ describe('SignCheck', () => {
   test('without a record 0 every origin is that of another file', () => {
     const findings = new Findings(10);
     const context = { findings, limits: createLimits(), demands: {} };
-    const check = new SignCheck(context, new CheckpointTrust(undefined, undefined));
+    const check = new SignCheck(context, new CheckpointTrust(undefined, undefined), new RedactionCheck(context.limits));
     const { note } = check.sign(chunk(noteOf({ fileId, size: 1, root })), { fileId: undefined, hasZeroUid: false });
     expect(note.origin.name).toBe(KEY_NAME);
     expect(findings.errors.map(({ code }) => code)).toEqual(['H4_SIGN_ORIGIN']);

@@ -94,6 +94,29 @@ describe('the proof of a seek', () => {
     expect([answer.track, answer.pts, answer.key?.tokn.seq]).toEqual([0, 1234, truth(0, 1234)]);
   });
 
+  it('says of another question which one it answers, if it answers any', async () => {
+    const proof = encodeProof(await proveSeek(growing, 1234));
+    for (const [pts, track] of [
+      [1199, 0],
+      [10 ** 6, 0],
+      [1234, 1],
+    ] as const) {
+      const { code, message, detail } = refusal(() => verifySeekAnswer(proof, { pts, track }, options));
+      expect([code, message]).toEqual([
+        'H4_SEEK_NOT_ADJACENT',
+        `This proof answers another question: it is about time 1200 up to 1260 of track 0, asked was time ${pts} of track ${track}`,
+      ]);
+      const about = { form: 'proof', track: 0, from_pts: 1200, to_pts: 1260 };
+      expect(detail).toEqual({ ...about, asked_pts: pts, asked_track: track });
+    }
+    const last = encodeProof(await proveSeek(growing, 10 ** 6));
+    const late = refusal(() => verifySeekAnswer(last, { pts: 0 }, options));
+    expect([late.message, late.detail['to_pts']]).toEqual([expect.stringContaining('time 2940 and later of'), null]);
+    // It proves that there is no key at or before, and no time of its own.
+    const none = encodeProof(await proveSeek(growing, -5));
+    expect(refusal(() => verifySeekAnswer(none, { pts: 500 }, options)).message).toContain('does not answer');
+  });
+
   it('answers for other times only as far as it proves them', async () => {
     const proof = encodeProof(await proveSeek(closed, 1234));
     expect(verifySeekAnswer(proof, { pts: 1200 }, options).key?.tokn.pts).toBe(1200);

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { storedEngine } from '../../../src/compression/api/stored.js';
 import { H4MKBuilder } from '../../../src/container/write/builder.js';
-import { encodeChunk } from '../../../src/container/format/chunk.js';
 import { type Limits, createLimits } from '../../../src/container/format/limits.js';
 import { assertContinues } from '../../../src/container/proof/proven-range.js';
 import { readToknAt } from '../../../src/container/read/record-reader.js';
@@ -18,9 +17,9 @@ import type { ProvenRecords } from '../../../src/container/proof/proven-records.
 import { assertSeekAnswer, endingOf, suggestedByHeads } from '../../../src/container/proof/proven-seek.js';
 import { ProvenTree } from '../../../src/container/proof/proven-tree.js';
 import type { RecordInput, RecordWriter } from '../../../src/container/write/record-writer.js';
-import { encodeTail, parseTail } from '../../../src/container/format/tail.js';
 import { Tile, TileStack } from '../../../src/container/format/tile.js';
 import type { ToknHead } from '../../../src/container/format/tokn.js';
+import { createCountingSource } from '../../../src/storage/counting.js';
 import { createMemorySink, createMemorySource } from '../../../src/storage/memory.js';
 import { concatBytes, fromHex, toHex } from '../../../src/utils/bytes.js';
 import { crc32 } from '../../../src/utils/crc32.js';
@@ -39,6 +38,7 @@ import {
   withField,
   written,
 } from '../../support/container.js';
+import { repeated, withLateSigns } from '../../support/late-signs.js';
 import { whole as legacyFile } from '../../support/legacy.js';
 import { describeShared } from '../../support/shared.js';
 import {
@@ -238,32 +238,47 @@ describe('answers', () => {
 });
 
 describe('opening', () => {
-  const appended = (file: Uint8Array, note: Uint8Array): Uint8Array => {
-    const tail = parseTail(chunkOf(file, 'TAIL', -1).payload);
-    const at = file.length;
-    const made = encodeChunk('SIGN', note);
-    const next = { ...tail, self: at + made.length, sign: at, prev: tail.self };
-    return concatBytes(file, made, encodeChunk('TAIL', encodeTail(next)));
-  };
   const checkpointOf = async (file: Uint8Array): Promise<SignedNoteInput> => {
     const { fileId, checkpoint } = await open(file);
     return { fileId, size: checkpoint.size, root: checkpoint.root };
   };
 
-  it('is not misled by what a stranger appends, up to 16 times', async () => {
-    let file = await closedRecording(blocks(20), { ...TRACKS, sign });
-    const signed = await checkpointOf(file);
-    for (let i = 0; i < 15; i++) file = appended(file, signedNote(signed, STRANGER));
-    expect((await open(file)).checkpoint.signers).toEqual([SIGNER.name]);
-    file = appended(file, signedNote(signed, STRANGER));
-    expect(await rejection(open(file))).toMatchObject({ code: 'H4_SIGN_UNTRUSTED' });
+  it('is not misled by what strangers append, a thousand times, and takes few reads for it', async () => {
+    const recorded = await closedRecording(blocks(20), { ...TRACKS, sign });
+    const signed = await checkpointOf(recorded);
+    const flooded = withLateSigns(recorded, ...repeated(signedNote(signed, STRANGER), 1023));
+    const counting = createCountingSource(createMemorySource(flooded));
+    const reader = await ProvenReader.open(counting, { trust });
+    expect(reader.checkpoint.signers).toEqual([SIGNER.name]);
+    // Each is 360 bytes, so that more than a hundred come at once; the index takes some more.
+    expect(counting.count).toBeLessThan(12);
+    const tooMany = await rejection(open(withLateSigns(recorded, ...repeated(signedNote(signed, STRANGER), 1024))));
+    expect(tooMany).toMatchObject({ code: 'H4_SIGN_UNTRUSTED', detail: { searched: 1024 } });
+    expect(tooMany.message).toBe(
+      "Searched the last 1024 signatures, and none is by whom you trust; 'verify' reads all of them",
+    );
+  });
+
+  it('says how far it has looked for cosignatures, and for any signature at all', async () => {
+    const recorded = await closedRecording(blocks(20), { ...TRACKS, sign });
+    const signed = await checkpointOf(recorded);
+    const flooded = withLateSigns(recorded, ...repeated(signedNote(signed, STRANGER), 1024));
+    const witnessed = { ...trusting(SIGNER, STRANGER), witnesses: [witnessKeyOf(witnessOf(5))], quorum: 1 };
+    const refused = await rejection(open(flooded, { trust: witnessed }));
+    expect([refused.code, refused.message]).toEqual(['H4_SIGN_QUORUM', expect.stringContaining('cosignatures')]);
+    const unsigned = await written(async (writer) => {
+      await writer.record(recordZero({ ...TRACKS }));
+      for (let i = 0; i < 1030; i++) await writer.indexPoint();
+    });
+    const none = await rejection(open(unsigned));
+    expect([none.code, none.message]).toEqual(['H4_SIGN_MISSING', expect.stringContaining('none is there')]);
   });
 
   it('finds the largest checkpoint where a late cosignature of an older one stands last', async () => {
     const file = await closedRecording(blocks(20), { ...TRACKS, sign, pointEvery: 7 });
     const { fileId } = await open(file);
     const first = parseNote(chunkOf(file, 'SIGN', 0).payload);
-    const late = appended(
+    const late = withLateSigns(
       file,
       signedNote({ fileId, size: first.size, root: first.root }, SIGNER, [witnessOf(5), 1000]),
     );

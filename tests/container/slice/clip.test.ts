@@ -1,9 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planClip, writeClip } from '../../../src/container/slice/clip.js';
+import { planClip, planRecords, writeClip } from '../../../src/container/slice/clip.js';
 import { CHUNK_HEADER_BYTES, MODE } from '../../../src/container/format/layout.js';
-import { checkpointText, encodeNote } from '../../../src/container/format/note.js';
+import { checkpointText, encodeNote, parseNote } from '../../../src/container/format/note.js';
 import { H4MKReader } from '../../../src/container/read/reader.js';
 import type { RecordInput } from '../../../src/container/write/record-writer.js';
 import { SliceReader } from '../../../src/container/slice/slice-reader.js';
@@ -41,8 +41,9 @@ import {
   withField,
   written,
 } from '../../support/container.js';
+import { repeated, withLateSigns } from '../../support/late-signs.js';
 import { describeShared } from '../../support/shared.js';
-import { keyOf, lineBy, signedBy, trusting, witnessKeyOf, witnessOf } from '../../support/signed.js';
+import { keyOf, lineBy, signedBy, signedNote, trusting, witnessKeyOf, witnessOf } from '../../support/signed.js';
 
 const verified = (bytes: Uint8Array, trust: TrustPolicy = TRUST) =>
   verifyContainer(createMemorySource(bytes), { trust });
@@ -270,7 +271,7 @@ describe('what a clip is proven under', () => {
     const lost = withField(live, chunkOf(live, 'TOKN', 51), 32, 9999, 4);
     expect((await rejection(cut(lost, range(1050, 1100)))).code).toBe('H4_TOKN_BACK');
     const none = withField(live, chunkOf(live, 'TOKN', 51), 32, 0, 4);
-    expect((await rejection(cut(none, range(1050, 1100)))).code).toBe('H4_RANGE_NOT_FOUND');
+    expect((await rejection(cut(none, range(1050, 1100)))).code).toBe('H4_SEEK_NOT_ADJACENT');
   });
 
   test('is an index point of a recording that is not closed yet', async () => {
@@ -321,9 +322,111 @@ describe('what a clip is proven under', () => {
   test('is the tree alone where nobody has signed, and then a demand for a signature is refused', async () => {
     const file = await closedRecording(pictures(20), { tracks: [VIDEO, AUDIO] });
     const { plan, bytes } = await cut(file, range(0, 100));
-    expect([plan.note, plan.origin, plan.verdict]).toEqual([undefined, undefined, undefined]);
+    expect([plan.notes, plan.origin, plan.verdict]).toEqual([[], undefined, undefined]);
     expect((await verifyContainer(createMemorySource(bytes))).state).toBe('NOT_SIGNED');
     expect((await rejection(cut(file, { ...range(0, 100), trust: TRUST }))).code).toBe('H4_SIGN_MISSING');
+  });
+
+  describe('keeps its signature whoever has signed after', () => {
+    const STRANGER = keyOf(9, 'example.com/stranger');
+    const pointOf = async (file: Uint8Array) => {
+      const { fileId, recordCount: size, tail } = await opened(file);
+      return { fileId, size, root: tail?.root ?? new Uint8Array(32) };
+    };
+    const strangers = async (file: Uint8Array, count: number): Promise<Uint8Array[]> => {
+      const point = await pointOf(file);
+      return Array.from({ length: count }, (_, i) =>
+        signedNote({ ...point, originName: `example.com/s${i}` }, keyOf(20 + i, `example.com/s${i}`)),
+      );
+    };
+    const signsIn = (bytes: Uint8Array): string[] =>
+      chunksOf(bytes).flatMap(({ tag, payload }) => (tag === 'SIGN' ? [parseNote(payload).origin.name] : []));
+    const state = async (bytes: Uint8Array) =>
+      (await verifyContainer(createMemorySource(bytes), { trust: TRUST })).state;
+
+    test('every signature over its tree goes with it, the one that was chosen first, each once', async () => {
+      const file = await signedRecording(pictures(20));
+      const point = await pointOf(file);
+      const stranger = signedNote({ ...point, originName: STRANGER.name }, STRANGER);
+      const signed = withLateSigns(file, stranger, stranger, signedNote(point, SIGNER), stranger);
+      const blind = await cut(signed, range(0, 100));
+      expect(signsIn(blind.bytes)).toEqual([STRANGER.name, SIGNER.name]);
+      const chosen = await cut(signed, { ...range(0, 100), trust: TRUST });
+      expect(signsIn(chosen.bytes)).toEqual([SIGNER.name, STRANGER.name]);
+      expect([chosen.plan.origin, chosen.plan.notes.length]).toEqual([
+        blind.plan.origin?.replace(STRANGER.name, SIGNER.name),
+        2,
+      ]);
+      for (const { bytes } of [blind, chosen]) expect(await state(bytes)).toBe('OK_SLICE');
+      // So do clips of clips, and records that are kept from a redaction.
+      const again = await cutFrom(await SliceReader.open(createMemorySource(blind.bytes)), {
+        ...range(0, 50),
+        trust: TRUST,
+      });
+      expect([signsIn(again.bytes), await state(again.bytes)]).toEqual([[SIGNER.name, STRANGER.name], 'OK_SLICE']);
+      expect((await planRecords(await opened(signed), [{ first: 3, end: 4 }])).notes).toHaveLength(2);
+    });
+
+    test('at most a hundred, of which the latest are left out', async () => {
+      const file = await signedRecording(pictures(20));
+      const signed = withLateSigns(file, ...(await strangers(file, 120)));
+      const { bytes } = await cut(signed, range(0, 100));
+      const names = signsIn(bytes);
+      expect([names.length, names[0], names[1], names.at(-1)]).toEqual([
+        100,
+        'example.com/s119',
+        SIGNER.name,
+        'example.com/s97',
+      ]);
+      expect(await state(bytes)).toBe('OK_SLICE');
+    });
+
+    test('none over another tree, of another file or at another root goes with it', async () => {
+      const file = await signedRecording(pictures(20));
+      const point = await pointOf(file);
+      const lies = [{ size: point.size - 1 }, { root: new Uint8Array(32) }, { fileId: new Uint8Array(32) }];
+      const signed = withLateSigns(file, ...lies.map((lie) => signedNote({ ...point, ...lie }, STRANGER)));
+      const { bytes } = await cut(signed, { ...range(0, 100), trust: TRUST });
+      expect(signsIn(bytes)).toEqual([SIGNER.name]);
+    });
+
+    test('a thousand strangers do not hide it, and beyond that the refusal says how far it was looked for', async () => {
+      const file = await signedRecording(pictures(20));
+      const stranger = signedNote({ ...(await pointOf(file)), originName: STRANGER.name }, STRANGER);
+      const { plan } = await cut(withLateSigns(file, ...repeated(stranger, 1023)), { ...range(0, 100), trust: TRUST });
+      expect(plan.verdict?.verified).toEqual([SIGNER.name]);
+      const beyond = cut(withLateSigns(file, ...repeated(stranger, 1024)), { ...range(0, 100), trust: TRUST });
+      const { code, message } = await rejection(beyond);
+      expect([code, message]).toEqual(['H4_SIGN_UNTRUSTED', expect.stringContaining('the last 1024 signatures')]);
+    });
+
+    test('also in a recording without an index, where the walk over it has met them', async () => {
+      const file = (between: number) =>
+        written(async (writer) => {
+          await writer.record(recordZero({ tracks: [VIDEO, AUDIO] }));
+          for (const record of pictures(10)) await writer.record(record);
+          await writer.indexPoint({ sign: signedBy(SIGNER) });
+          for (let i = 0; i < between; i++)
+            await writer.indexPoint({ sign: (point) => signedNote({ ...point, originName: STRANGER.name }, STRANGER) });
+          await writer.record(endRecord(400));
+        });
+      const walked = await cut(await file(1000), { ...range(0, 100), trust: TRUST });
+      expect([walked.plan.size, signsIn(walked.bytes)]).toEqual([21, [SIGNER.name, STRANGER.name]]);
+      const refused = await rejection(cut(await file(2500), { ...range(0, 100), trust: TRUST }));
+      expect([refused.code, refused.detail]).toEqual(['H4_SIGN_UNTRUSTED', { searched: 1024 }]);
+      // Of a recording that goes on, the newest checkpoint counts although one before it was signed late.
+      const late = await written(async (writer) => {
+        await writer.record(recordZero({ tracks: [VIDEO, AUDIO] }));
+        for (const record of pictures(10)) await writer.record(record);
+        let early: Uint8Array = new Uint8Array();
+        await writer.indexPoint({ sign: (each) => (early = signedNote(each, SIGNER)) });
+        for (const record of pictures(15).slice(20)) await writer.record(record);
+        await writer.indexPoint({ sign: signedBy(SIGNER) });
+        await writer.indexPoint({ sign: () => early });
+        await writer.record(endRecord(600));
+      });
+      expect((await cut(late, { ...range(0, 100), trust: TRUST })).plan.size).toBe(31);
+    });
   });
 
   test('is checked against the leaves where a recording has no tiles', async () => {
@@ -488,7 +591,7 @@ describe('a clip of a clip', () => {
     expect((await rejection(cutFrom(slice, { ...range(0, 100), trust }))).code).toBe('H4_SIGN_UNTRUSTED');
     const unsigned = await of(await closedRecording(pictures(20), { tracks: [VIDEO, AUDIO] }), [0, 400]);
     expect((await rejection(cutFrom(unsigned, { ...range(0, 100), trust }))).code).toBe('H4_SIGN_MISSING');
-    expect((await cutFrom(unsigned, range(0, 100))).plan.note).toBeUndefined();
+    expect((await cutFrom(unsigned, range(0, 100))).plan.notes).toEqual([]);
   });
 });
 

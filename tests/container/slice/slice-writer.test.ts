@@ -35,7 +35,7 @@ const planOf = async (records: Records, runs: readonly Run[], note?: Uint8Array)
   return {
     root: records.root,
     proofs: await Promise.all(runs.map(([first, end]) => proveRange(tree, { first, end, size }))),
-    ...(note === undefined ? {} : { note }),
+    ...(note === undefined ? {} : { notes: [note] }),
   };
 };
 

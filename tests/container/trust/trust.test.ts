@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type NoteVerdict, type TrustPolicy, assertPolicy, judgeNote } from '../../../src/container/trust/trust.js';
+import {
+  type IgnoredKey,
+  type NoteVerdict,
+  type TrustPolicy,
+  assertPolicy,
+  engineFault,
+  judgeNote,
+} from '../../../src/container/trust/trust.js';
 import { concatBytes } from '../../../src/utils/bytes.js';
 import { ed25519Sign } from '../../../src/utils/ed25519.js';
 import { sha256 } from '../../../src/utils/sha256.js';
@@ -29,6 +36,7 @@ const judge = (policy: TrustPolicy, signatories: readonly Signatory[], now: numb
 const trusted = (verified: readonly string[] = [KEY_NAME]): NoteVerdict => ({
   verified,
   cosigners: [],
+  ignored: [],
   lacks: undefined,
 });
 
@@ -46,7 +54,9 @@ describe('a note', () => {
     expect(judge(trusting(camera), [keyOf(2, 'somebody')])).toEqual({
       verified: [],
       cosigners: [],
+      ignored: [],
       lacks: 'signature',
+      shortfall: { what: 'keys', have: 0, need: 1 },
     });
   });
 
@@ -56,7 +66,13 @@ describe('a note', () => {
 
   test('signed by a trusted key that is not that of the origin lacks a signature, and names the key', () => {
     const other = keyOf(2, 'other');
-    expect(judge(trusting(camera, other), [other])).toEqual({ verified: ['other'], cosigners: [], lacks: 'signature' });
+    expect(judge(trusting(camera, other), [other])).toEqual({
+      verified: ['other'],
+      cosigners: [],
+      ignored: [],
+      lacks: 'signature',
+      shortfall: { what: 'name', have: 0, need: 1 },
+    });
   });
 
   test('with unknown lines beside a good one lacks nothing', () => {
@@ -99,7 +115,12 @@ describe('a threshold', () => {
     ['three', [a, b, c], undefined, [KEY_NAME, 'b', 'c']],
     ['none', [], 'signature', []],
   ] as const)('of two and %s', (_what, signers, lacks, verified) => {
-    expect(judge(policy, signers.length === 0 ? [keyOf(9, 'x')] : signers)).toEqual({ verified, cosigners: [], lacks });
+    expect(judge(policy, signers.length === 0 ? [keyOf(9, 'x')] : signers)).toMatchObject({
+      verified,
+      cosigners: [],
+      ignored: [],
+      lacks,
+    });
   });
 
   test('is not met by one secret under two names, nor by one key listed twice', () => {
@@ -117,6 +138,59 @@ describe('a threshold', () => {
   test('of less than one is one', () => {
     expect(judge({ ...trusting(camera), threshold: 0 }, [keyOf(9, 'x')])).toMatchObject({ lacks: 'signature' });
   });
+});
+
+describe('a key that has signed and does not count', () => {
+  const timed = (times: object, changes: object = {}): TrustPolicy => ({
+    keys: [{ key: vkeyOf(camera), ...times }],
+    witnesses: [witnessKeyOf(first), witnessKeyOf(second)],
+    ...changes,
+  });
+
+  test.each<[string, object, IgnoredKey['why'], number]>([
+    ['before its time', { notBefore: NOW + 1 }, 'not_yet_valid', NOW + 1],
+    ['after its time', { notAfter: NOW - 1 }, 'expired', NOW - 1],
+    ['that was revoked', { revokedAt: 5 }, 'revoked', 5],
+  ])('%s is named with the reason, and by when witnesses had seen it', (_what, times, why, at) => {
+    const ignored = { name: KEY_NAME, why, at };
+    const shortfall = { what: 'keys', have: 0, need: 1 };
+    expect(judge(timed(times), [camera, [first, 77]])).toMatchObject({
+      verified: [],
+      lacks: 'signature',
+      shortfall,
+      ignored: [{ ...ignored, seen: null }],
+    });
+    const seen = why === 'not_yet_valid' ? 77 : NOW + 5;
+    expect(judge(timed(times, { quorum: 1 }), [camera, [first, seen]])).toMatchObject({
+      shortfall,
+      ignored: [{ ...ignored, seen }],
+    });
+  });
+
+  test('is not named where it has not signed, nor where it counts', () => {
+    expect(judge(timed({ notAfter: 5 }), [keyOf(9, 'x')]).ignored).toEqual([]);
+    expect(judge(timed({ notAfter: NOW }), [camera]).ignored).toEqual([]);
+  });
+
+  test('leaves it open how many keys and witnesses are there', () => {
+    const two: TrustPolicy = { ...trusting(camera, keyOf(2, 'b')), threshold: 2 };
+    expect(judge(two, [camera]).shortfall).toEqual({ what: 'keys', have: 1, need: 2 });
+    expect(judge(timed({}, { quorum: 2 }), [camera, [first, 77]])).toMatchObject({
+      lacks: 'quorum',
+      shortfall: { what: 'witnesses', have: 1, need: 2 },
+    });
+    expect(judge(timed({}, { quorum: 1 }), [camera, [first, 77]]).shortfall).toBeUndefined();
+  });
+});
+
+test('an engine is allowed unless engines are listed and it is not among them', () => {
+  const engine = { engine_id: 'stored-v1', fingerprint: 'ab'.repeat(32) };
+  const listed = { engineId: 'stored-v1', fingerprint: 'ab'.repeat(32) };
+  expect(engineFault(engine, undefined)).toBeUndefined();
+  expect(engineFault(engine, [{ ...listed, engineId: 'x' }, listed])).toBeUndefined();
+  for (const engines of [[], [{ ...listed, engineId: 'x' }], [{ ...listed, fingerprint: 'cd'.repeat(32) }]]) {
+    expect(engineFault(engine, engines)).toContain('names the engine stored-v1 with fingerprint abab');
+  }
 });
 
 describe('a line in the name of a configured key', () => {
@@ -180,6 +254,7 @@ describe('a witness', () => {
     expect(judge(policy, [camera, [first, 77]])).toEqual({
       verified: [KEY_NAME],
       cosigners: [{ name: first.name, time: 77 }],
+      ignored: [],
       lacks: undefined,
     });
     expect(judge(policy, [camera])).toEqual(trusted());

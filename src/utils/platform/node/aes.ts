@@ -9,12 +9,24 @@ export function aes256Ctr(key: Uint8Array, counter: Uint8Array, bytes: Uint8Arra
   return plain(createCipheriv('aes-256-ctr', key, counter).update(bytes));
 }
 
-export function aes256GcmSeal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, bytes: Uint8Array): Uint8Array {
+/** What the cipher allocates at once beside the result, which is a whole block. */
+const PIECE_BYTES = 64 * 1024;
+
+export function aes256GcmSeal(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  header: Uint8Array,
+  bytes: Uint8Array,
+  before = new Uint8Array(0),
+): Uint8Array {
   const cipher = createCipheriv('aes-256-gcm', key, nonce, TAG).setAAD(header);
-  const sealed = new Uint8Array(bytes.length + TAG_BYTES);
-  sealed.set(cipher.update(bytes));
+  const sealed = new Uint8Array(before.length + bytes.length + TAG_BYTES);
+  sealed.set(before);
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    sealed.set(cipher.update(bytes.subarray(at, at + PIECE_BYTES)), before.length + at);
+  }
   cipher.final();
-  sealed.set(cipher.getAuthTag(), bytes.length);
+  sealed.set(cipher.getAuthTag(), before.length + bytes.length);
   return sealed;
 }
 

@@ -6,8 +6,19 @@ export function aes256Ctr(key: Uint8Array, counter: Uint8Array, bytes: Uint8Arra
   return ctr(key, counter).encrypt(bytes);
 }
 
-export function aes256GcmSeal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, plain: Uint8Array): Uint8Array {
-  return gcm(key, nonce, header).encrypt(plain);
+export function aes256GcmSeal(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  header: Uint8Array,
+  plain: Uint8Array,
+  before = new Uint8Array(0),
+): Uint8Array {
+  const sealed = gcm(key, nonce, header).encrypt(plain);
+  if (before.length === 0) return sealed;
+  const whole = new Uint8Array(before.length + sealed.length);
+  whole.set(before);
+  whole.set(sealed, before.length);
+  return whole;
 }
 
 export function aes256GcmOpen(
