@@ -178,18 +178,18 @@ async function claimOn(
   const guard = new HistoryGuard({ history, origin: origin.line, signer: key.name });
   await guard.begin();
   assertNoneLost(file, guard.latest?.size, size);
-  let [first, computed]: (Uint8Array | undefined)[] = [];
+  const met: { first?: Uint8Array; computed?: Uint8Array } = {};
   const onRecord = (records: number, rootOf: () => Uint8Array): void => {
     guard.passed(records, rootOf);
     // The root of one record is its hash.
-    if (records === 1) first = rootOf().slice();
-    if (records === size) computed = rootOf().slice();
+    if (records === 1) met.first = rootOf().slice();
+    if (records === size) met.computed = rootOf().slice();
   };
   await readResumption(source, { end: source.size }, { signal, onRecord });
-  if (first === undefined || toHex(first) !== origin.fileIdHex) {
+  if (met.first === undefined || toHex(met.first) !== origin.fileIdHex) {
     throw new H4Error('H4_SIGN_ORIGIN', `Cannot sign the checkpoint in ${printable(file)}: it is of another recording`);
   }
-  if (computed === undefined || !equalBytes(computed, root)) {
+  if (met.computed === undefined || !equalBytes(met.computed, root)) {
     throw new H4Error(
       'H4_SIGN_ROOT',
       `Cannot sign the checkpoint in ${printable(file)}: its root is not that of the records`,
