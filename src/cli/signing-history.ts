@@ -82,7 +82,12 @@ export class SigningHistoryFile implements SigningHistory {
     }
   }
 
-  async remember(origin: string, next: SignedState, before: SignedState | undefined): Promise<boolean> {
+  async remember(
+    origin: string,
+    next: SignedState,
+    before: SignedState | undefined,
+    { isDurable }: { readonly isDurable: boolean },
+  ): Promise<boolean> {
     const line = utf8Encode(`${origin} ${next.size} ${toBase64(next.root)}\n`);
     if (line.length > MAX_LINE_BYTES) {
       throw new H4Error('H4_PARAM', `Cannot keep what was signed: its line would have ${line.length} bytes`);
@@ -99,7 +104,7 @@ export class SigningHistoryFile implements SigningHistory {
       } finally {
         lock.release();
       }
-      await this.#sync(fd);
+      if (isDurable) await this.#sync(fd);
       return true;
     } finally {
       if (fd !== undefined) closeSync(fd);

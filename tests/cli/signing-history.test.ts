@@ -12,6 +12,8 @@ const folder = temporaryFolder();
 const ORIGIN = `example.com/camera/${'ab'.repeat(32)}`;
 const OTHER = `example.com/camera/${'cd'.repeat(32)}`;
 
+const DURABLE = { isDurable: true };
+
 const state = (size: number, root = size): SignedState => ({ size, root: new Uint8Array(32).fill(root) });
 
 let count = 0;
@@ -37,9 +39,9 @@ describe('the history of a signing key', () => {
   test('keeps the last checkpoint of every origin, a line each, for its owner only', async () => {
     const path = freshPath();
     const history = historyAt(path);
-    expect(await history.remember(ORIGIN, state(1), undefined)).toBe(true);
-    expect(await history.remember(OTHER, state(7), undefined)).toBe(true);
-    expect(await history.remember(ORIGIN, state(2), state(1))).toBe(true);
+    expect(await history.remember(ORIGIN, state(1), undefined, DURABLE)).toBe(true);
+    expect(await history.remember(OTHER, state(7), undefined, DURABLE)).toBe(true);
+    expect(await history.remember(ORIGIN, state(2), state(1), DURABLE)).toBe(true);
     for (const each of [history, historyAt(path)]) {
       expect(await each.latest(ORIGIN)).toEqual(state(2));
       expect(await each.latest(OTHER)).toEqual(state(7));
@@ -55,19 +57,19 @@ describe('the history of a signing key', () => {
     const path = freshPath();
     const [a, b] = [historyAt(path), historyAt(path)];
     expect(await b.latest(ORIGIN)).toBeUndefined();
-    expect(await a.remember(ORIGIN, state(3), undefined)).toBe(true);
-    expect(await b.remember(ORIGIN, state(5), undefined)).toBe(false);
-    expect(await b.remember(ORIGIN, state(5), state(3, 9))).toBe(false);
+    expect(await a.remember(ORIGIN, state(3), undefined, DURABLE)).toBe(true);
+    expect(await b.remember(ORIGIN, state(5), undefined, DURABLE)).toBe(false);
+    expect(await b.remember(ORIGIN, state(5), state(3, 9), DURABLE)).toBe(false);
     expect(await b.latest(ORIGIN)).toEqual(state(3));
-    expect(await b.remember(ORIGIN, state(5), state(3))).toBe(true);
+    expect(await b.remember(ORIGIN, state(5), state(3), DURABLE)).toBe(true);
     expect(await a.latest(ORIGIN)).toEqual(state(5));
   });
 
   test('writes no line for what it knows', async () => {
     const path = freshPath();
     const history = historyAt(path);
-    await history.remember(ORIGIN, state(3), undefined);
-    await history.remember(ORIGIN, state(3), state(3));
+    await history.remember(ORIGIN, state(3), undefined, DURABLE);
+    await history.remember(ORIGIN, state(3), state(3), DURABLE);
     expect(await readFile(path, 'utf8')).toBe(lineOf(ORIGIN, state(3)));
   });
 
@@ -77,7 +79,7 @@ describe('the history of a signing key', () => {
       const path = freshPath();
       await writeFile(path, lineOf(ORIGIN, state(1)) + whole.slice(0, length));
       expect(await historyAt(path).latest(ORIGIN)).toEqual(state(1));
-      expect(await historyAt(path).remember(ORIGIN, state(4), state(1))).toBe(true);
+      expect(await historyAt(path).remember(ORIGIN, state(4), state(1), DURABLE)).toBe(true);
       expect(await readFile(path, 'utf8')).toBe(lineOf(ORIGIN, state(1)) + lineOf(ORIGIN, state(4)));
     }
   });
@@ -99,7 +101,7 @@ describe('the history of a signing key', () => {
     await writeFile(path, lineOf(ORIGIN, state(1)) + text);
     for (const work of [
       () => historyAt(path).latest(ORIGIN),
-      () => historyAt(path).remember(ORIGIN, state(4), state(1)),
+      () => historyAt(path).remember(ORIGIN, state(4), state(1), DURABLE),
     ]) {
       const { code, message } = await failureOf(work());
       expect(code).toBe('H4_IO');
@@ -142,10 +144,10 @@ describe('the history of a signing key', () => {
     expect((await failureOf(historyAt(path).latest(ORIGIN))).message).toContain('no regular file');
     const nowhere = historyAt(folder.path('no/such/folder.history'));
     expect(await nowhere.latest(ORIGIN)).toBeUndefined();
-    expect((await failureOf(nowhere.remember(ORIGIN, state(1), undefined))).code).toBe('H4_WRITE');
+    expect((await failureOf(nowhere.remember(ORIGIN, state(1), undefined, DURABLE))).code).toBe('H4_WRITE');
     const long = historyAt(freshPath());
     const origin = `${'x'.repeat(5000)}/${'ab'.repeat(32)}`;
-    expect((await failureOf(long.remember(origin, state(1), undefined))).code).toBe('H4_PARAM');
+    expect((await failureOf(long.remember(origin, state(1), undefined, DURABLE))).code).toBe('H4_PARAM');
     const loop = freshPath();
     await symlink(loop, loop);
     expect((await failureOf(historyAt(loop).latest(ORIGIN))).code).toBe('H4_IO');
@@ -156,7 +158,7 @@ describe('the history of a signing key', () => {
   test('whose lock is none is not waited for', async () => {
     const path = freshPath();
     await writeFile(`${path}.lock`, 'mine');
-    expect((await failureOf(historyAt(path).remember(ORIGIN, state(1), undefined))).code).toBe('H4_LOCKED');
+    expect((await failureOf(historyAt(path).remember(ORIGIN, state(1), undefined, DURABLE))).code).toBe('H4_LOCKED');
     await chmod(`${path}.lock`, 0o600);
   });
 });
@@ -186,14 +188,14 @@ describe('several processes', () => {
 
   test('of which one is killed with the lock in its hands: the next one goes on', async () => {
     const path = freshPath();
-    await historyAt(path).remember(ORIGIN, state(1), undefined);
+    await historyAt(path).remember(ORIGIN, state(1), undefined, DURABLE);
     const killed = child(path, 0);
     await once(killed, 'message');
     const isGone = once(killed, 'exit');
     killed.kill('SIGKILL');
     await isGone;
     expect((await readdir(folder.path('.'))).some((name) => name.endsWith('.lock'))).toBe(true);
-    expect(await historyAt(path).remember(ORIGIN, state(2), state(1))).toBe(true);
+    expect(await historyAt(path).remember(ORIGIN, state(2), state(1), DURABLE)).toBe(true);
     expect(await historyAt(path).latest(ORIGIN)).toEqual(state(2));
   }, 120_000);
 });

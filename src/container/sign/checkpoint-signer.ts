@@ -9,7 +9,7 @@ import { type SigningKey, cosign } from '../../utils/signing-key.js';
 import { isKeyName } from '../../utils/verification-key.js';
 import { HistoryGuard, type SignedState, type SigningHistory, createMemoryHistory } from './history-guard.js';
 import { type NoteSignature, checkpointText, encodeNote, parseNote } from '../format/note.js';
-import type { SignCheckpoint } from '../write/record-writer.js';
+import type { Checkpoint, SignCheckpoint } from '../write/record-writer.js';
 
 export interface CheckpointSignerOptions {
   readonly signer: NoteSigner;
@@ -64,15 +64,24 @@ export class CheckpointSigner {
   }
 
   /** The payload of a SIGN for this checkpoint. Refuses with H4_EQUIVOCATION, or as history and signer do. */
-  readonly sign: SignCheckpoint = async ({ size, root, fileId }) => {
+  readonly sign: SignCheckpoint = (checkpoint) => this.#sign(checkpoint, { isDurable: true });
+
+  /**
+   * The same for a checkpoint in a file that nobody is meant to see before it is whole. What is kept of it survives a crash, but
+   * need not survive a loss of power, which costs such a file most of its bytes as well: waiting for the disk each time would
+   * slow writing down.
+   */
+  readonly signOnTheWay: SignCheckpoint = (checkpoint) => this.#sign(checkpoint, { isDurable: false });
+
+  async #sign({ size, root, fileId }: Checkpoint, options: { readonly isDurable: boolean }): Promise<Uint8Array> {
     const { guard, origin } = this.#of(fileId);
-    await guard.claim({ size, root });
+    await guard.claim({ size, root }, options);
     const { name, keyId } = this.#signer;
     const text = checkpointText(origin, size, root);
     const note = encodeNote(text, [{ name, keyId, signature: await this.#signer.sign(text) }]);
     this.#count++;
     return note;
-  };
+  }
 
   #of(fileId: Uint8Array): { readonly origin: string; readonly guard: HistoryGuard } {
     if (this.#recording !== undefined && !equalBytes(this.#recording.fileId, fileId)) {

@@ -23,9 +23,14 @@ export interface SigningHistory {
   at(origin: string, size: number): Promise<SignedState | undefined>;
   /**
    * Keeps `next`, which is at least as large, as the latest, unless `before` is the latest no more: then false, and nothing has
-   * changed. Once this resolves, it survives the end of this process and a loss of power.
+   * changed. Once this resolves, it survives the end of this process, and a loss of power where `isDurable`.
    */
-  remember(origin: string, next: SignedState, before: SignedState | undefined): Promise<boolean>;
+  remember(
+    origin: string,
+    next: SignedState,
+    before: SignedState | undefined,
+    options: { readonly isDurable: boolean },
+  ): Promise<boolean>;
 }
 
 /** A history that ends with the process: for keys that sign one recording only, and for tests. */
@@ -94,7 +99,7 @@ export class HistoryGuard {
   }
 
   /** Resolves when it is certain that no other history was signed, and that none will be: then `next` may be. */
-  async claim(next: SignedState): Promise<void> {
+  async claim(next: SignedState, { isDurable } = { isDurable: true }): Promise<void> {
     if (!this.#hasBegun) await this.begin();
     for (;;) {
       const latest = this.#latest;
@@ -103,7 +108,7 @@ export class HistoryGuard {
         break;
       }
       this.#assertConsistent(next, latest);
-      if (await this.#history.remember(this.#origin, next, latest)) {
+      if (await this.#history.remember(this.#origin, next, latest, { isDurable })) {
         this.#latest = next;
         break;
       }

@@ -44,6 +44,12 @@ export class SigningCadence {
     return this.#signer.sign(checkpoint);
   };
 
+  readonly #signOnTheWay: SignCheckpoint = async (checkpoint) => {
+    if (this.#sync !== undefined) return this.sign(checkpoint);
+    this.#signedSize = checkpoint.size;
+    return this.#signer.signOnTheWay(checkpoint);
+  };
+
   /**
    * Call it after each record; writes a SIGN if one is due. The end record is signed by the close. Gives no promise where there is
    * nothing to wait for, which is after nearly every record.
@@ -69,6 +75,6 @@ export class SigningCadence {
 
   async #write(): Promise<void> {
     // Nobody opens a file here that is not whole: tiles and TAIL would only cost room.
-    await this.#writer.indexPoint({ tiles: false, tail: false, sign: this.sign });
+    await this.#writer.indexPoint({ tiles: false, tail: false, sign: this.#signOnTheWay });
   }
 }

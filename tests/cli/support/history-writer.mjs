@@ -22,7 +22,7 @@ if (id === '0') {
     const latest = await history.latest(origin);
     const size = (latest?.size ?? 0) + 1;
     if (size > MOST) break;
-    if (await history.remember(origin, { size, root }, latest)) sizes.push(size);
+    if (await history.remember(origin, { size, root }, latest, { isDurable: false })) sizes.push(size);
   }
   process.send(sizes, () => process.disconnect());
 }

@@ -230,9 +230,9 @@ describe('two histories of one recording', () => {
     let others: Checkpoint[] = [checkpointOf(2, 9)];
     const history: SigningHistory = {
       ...shared,
-      remember: async (origin, next, before) => {
+      remember: async (origin, next, before, options) => {
         for (const other of others.splice(0)) await signerOf({ history: shared }).sign(other);
-        return shared.remember(origin, next, before);
+        return shared.remember(origin, next, before, options);
       },
     };
     await refused(Promise.resolve(signerOf({ history }).sign(checkpointOf(2, 1))));
@@ -252,20 +252,30 @@ describe('two histories of one recording', () => {
   });
 
   test('are remembered before each signature, and only once', async () => {
-    const kept: number[] = [];
+    const kept: (readonly [number, boolean])[] = [];
     const memory = createMemoryHistory();
     const history: SigningHistory = {
       ...memory,
-      remember: (origin, next, before) => {
-        kept.push(next.size);
-        return memory.remember(origin, next, before);
+      remember: (origin, next, before, options) => {
+        kept.push([next.size, options.isDurable]);
+        return memory.remember(origin, next, before, options);
       },
     };
     await recorded(8, { signer: signerOf({ history }), every: 4 });
-    expect(kept).toEqual([4, 8, 11]);
+    // Only what is meant to be seen must survive a loss of power.
+    const once = [
+      [4, false],
+      [8, false],
+      [11, true],
+    ];
+    expect(kept).toEqual(once);
     kept.length = 0;
     await recorded(8, { signer: signerOf({ history }), every: 4 });
-    expect(kept).toEqual([11]);
+    expect(kept).toEqual([[11, true]]);
+    kept.length = 0;
+    const live = { signer: signerOf({ history }), every: 4, sync: () => Promise.resolve() };
+    await recorded(8, live, { uid: 'ab'.repeat(16) });
+    expect(kept).toEqual(once.map(([size]) => [size, true]));
   });
 });
 
